@@ -1,0 +1,156 @@
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+import { EdgeError } from '../errors.ts';
+import { readYamlFile } from '../yaml-file.ts';
+
+/**
+ * A number of the robot, as the file states it: `{ value, unit, source }`. Code sees only the value; the unit is checked
+ * against the one that the code computes in, and no number enters without saying where it comes from.
+ */
+const quantity = (unit: string, range: { min?: number; max?: number } = { min: 0 }) =>
+  z
+    .strictObject({
+      value: z
+        .number()
+        .min(range.min ?? Number.NEGATIVE_INFINITY)
+        .max(range.max ?? Number.POSITIVE_INFINITY),
+      unit: z.literal(unit, { error: `must be given in "${unit}"` }),
+      source: z.string().min(1, { error: 'say where the number comes from, or "assumed"' }),
+    })
+    .transform((stated) => stated.value);
+
+const anyNumber = {};
+
+/** Everything that the code knows about one robot. SI units throughout. */
+export const robotSchema = z.strictObject({
+  name: z.string().regex(/^[a-z0-9-]{1,16}$/, { error: 'lower case letters, digits and "-", at most 16' }),
+  description: z.string(),
+  /** MJCF file beside the robot file; only the simulator reads it */
+  mjcf: z.string(),
+
+  /** all that does not roll, legs in stance */
+  body: z.strictObject({
+    /** total mass without the wheels */
+    mass: quantity('kg'),
+    /** centre of mass above the wheel axle, legs in stance */
+    centerOfMassHeight: quantity('m'),
+    /** about the centre of mass, around the y axis */
+    pitchInertia: quantity('kg·m²'),
+  }),
+  wheels: z.strictObject({
+    radius: quantity('m'),
+    /** distance between the contact points */
+    track: quantity('m'),
+    /** each */
+    mass: quantity('kg'),
+    /** each, about its axle, with the rotor's reflected inertia */
+    spinInertia: quantity('kg·m²'),
+    /** each; Coulomb friction between body and wheel */
+    dryFriction: quantity('N·m'),
+  }),
+  legs: z.strictObject({
+    hipStance: quantity('rad', anyNumber),
+    kneeStance: quantity('rad', anyNumber),
+    stiffness: quantity('N·m/rad'),
+    damping: quantity('N·m·s/rad'),
+    /** each joint */
+    torqueLimit: quantity('N·m'),
+    positionLimit: quantity('rad'),
+  }),
+  policy: z.strictObject({
+    /** action 1 means this torque, total of both wheels */
+    torqueScale: quantity('N·m'),
+    /** default rate of decisions and of sensor frames */
+    rate: quantity('Hz', { min: 1, max: 1000 }),
+  }),
+  limits: z.strictObject({
+    /** each wheel, whatever the controller */
+    wheelTorque: quantity('N·m'),
+    /** each wheel; change of the commanded torque */
+    wheelTorqueSlew: quantity('N·m/s'),
+    /** relative to the shank */
+    wheelSpeed: quantity('rad/s'),
+    /** angle between the body's z axis and the vertical at which the robot counts as fallen; the tasks end here */
+    tilt: quantity('rad'),
+    /** to be armed, the robot must be this upright */
+    armingTilt: quantity('rad'),
+    /** to be armed, the robot must turn no faster than this */
+    armingRate: quantity('rad/s'),
+    /** forward speed that an operator may ask for */
+    targetVelocity: quantity('m/s'),
+    batteryMinimum: quantity('V'),
+    temperatureMaximum: quantity('°C'),
+  }),
+  timing: z.strictObject({
+    /** the MCU brakes, latched, after this time without a valid command */
+    mcuWatchdog: quantity('ms'),
+    /** a command is void this long after the sampling of the frame that it answers */
+    commandTimeToLive: quantity('ms'),
+    /** the host takes the link for dead after this silence */
+    sensorSilence: quantity('ms'),
+    /** time from braking to limp, in the MCU and in the host alike */
+    brakeTime: quantity('s'),
+    /** torque command to torque, beyond the sampling itself; the balancer plans with it */
+    actuationDelay: quantity('ms'),
+  }),
+  mcu: z.strictObject({
+    /** torque per wheel speed while braking, each wheel */
+    brakeDamping: quantity('N·m·s/rad'),
+    /** leg damping while limp */
+    limpDamping: quantity('N·m·s/rad'),
+  }),
+  /** what the twin adds to be as imperfect as the robot; the trainer's simulator does not know it */
+  twin: z.strictObject({
+    gyroNoise: quantity('rad/s'),
+    accelerationNoise: quantity('m/s²'),
+    attitudeNoise: quantity('rad'),
+    wheelVelocityNoise: quantity('rad/s'),
+    /** age of a sample when it is sent */
+    sensorDelay: quantity('ms'),
+    /** torque delivered per torque commanded */
+    motorConstant: quantity('1'),
+    battery: quantity('V'),
+    temperature: quantity('°C'),
+  }),
+});
+
+/** One robot in numbers; SI units, see `robotSchema` for the meaning of each. */
+export type Robot = z.output<typeof robotSchema> & { /** folder of the robot file */ readonly directory: string };
+
+/** Folder of the models that ship. */
+export const modelsDirectory = fileURLToPath(new URL('../../models', import.meta.url));
+
+/**
+ * Loads a robot file.
+ * @param nameOrPath a model that ships ("wheel-legged") or a path to a YAML file
+ * @throws EdgeError `fileUnreadable`, `robotInvalid`
+ */
+export function loadRobot(nameOrPath: string): Robot {
+  const isName = /^[a-z0-9-]+$/.test(nameOrPath);
+  const path = isName ? join(modelsDirectory, 'robots', `${nameOrPath}.yaml`) : nameOrPath;
+  const robot = readYamlFile(path, robotSchema, 'robotInvalid');
+  if (robot.timing.commandTimeToLive >= robot.timing.mcuWatchdog) {
+    throw new EdgeError(
+      'robotInvalid',
+      `${path}: timing.commandTimeToLive ${robot.timing.commandTimeToLive} ms is not below timing.mcuWatchdog ${robot.timing.mcuWatchdog} ms`,
+      'a command must die before the watchdog that guards it; lower commandTimeToLive',
+    );
+  }
+  return { ...robot, directory: dirname(path) };
+}
+
+/** Text of the robot's MJCF. */
+export function readMjcf(robot: Robot): string {
+  const path = join(robot.directory, robot.mjcf);
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    throw new EdgeError(
+      'fileUnreadable',
+      `cannot read ${path}, named by "mjcf" of robot ${robot.name}`,
+      'put the MJCF beside the robot file',
+    );
+  }
+}

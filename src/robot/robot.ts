@@ -34,7 +34,7 @@ export const robotSchema = z.strictObject({
   body: z.strictObject({
     /** total mass without the wheels */
     mass: quantity('kg'),
-    /** centre of mass above the wheel axle, legs in stance */
+    /** centre of mass above the wheel axle, legs in stance and sagging under the weight */
     centerOfMassHeight: quantity('m'),
     /** about the centre of mass, around the y axis */
     pitchInertia: quantity('kg·m²'),
@@ -96,6 +96,8 @@ export const robotSchema = z.strictObject({
     actuationDelay: quantity('ms'),
   }),
   mcu: z.strictObject({
+    /** each wheel; the most that a drive gives, where the MCU clamps */
+    wheelTorquePeak: quantity('N·m'),
     /** torque per wheel speed while braking, each wheel */
     brakeDamping: quantity('N·m·s/rad'),
     /** leg damping while limp */

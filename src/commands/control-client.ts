@@ -1,0 +1,159 @@
+import type { KeyObject } from 'node:crypto';
+import { connect, type Socket } from 'node:net';
+import { EdgeError, messageOf } from '../errors.ts';
+import { signCommand } from '../keys/command.ts';
+import type { Command, EstopStage, Request } from '../messages/requests.ts';
+import { answerSchema } from '../messages/requests.ts';
+import { jsonForSocket, SocketKind, SocketSplitter } from '../messages/socket-frame.ts';
+import { type Status, statusSchema } from '../messages/status.ts';
+
+type Answer = Record<string, unknown> & { readonly id: number };
+
+/** How long an answer may take before the other end counts as dead [ms]. */
+const ANSWER_TIMEOUT = 5000;
+
+/** The client's side of control's socket. */
+export class ControlClient {
+  onRow: (bytes: Buffer) => void = () => {};
+  onEvent: (event: Record<string, unknown>) => void = () => {};
+  /** the connection has ended, from whichever side */
+  readonly closed: Promise<void>;
+  readonly #socket: Socket;
+  readonly #splitter = new SocketSplitter();
+  readonly #waiting = new Map<number, (answer: Answer | undefined) => void>();
+  #nextId = 1;
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    this.closed = new Promise((resolve) => socket.once('close', () => resolve()));
+    socket.on('data', (bytes) => this.#receive(bytes));
+    socket.on('error', () => socket.destroy());
+    socket.once('close', () => {
+      for (const settle of this.#waiting.values()) settle(undefined);
+      this.#waiting.clear();
+    });
+  }
+
+  /** @throws EdgeError `notRunning` */
+  static async connect(path: string): Promise<ControlClient> {
+    const socket = connect(path);
+    await new Promise<void>((resolve, reject) => {
+      socket.once('connect', resolve);
+      socket.once('error', (error) =>
+        reject(
+          new EdgeError(
+            'notRunning',
+            `control does not answer on ${path}: ${messageOf(error)}`,
+            'start it with `h2o-edge run`, or name its configuration with --config; to stop the robot now, cut its power',
+          ),
+        ),
+      );
+    });
+    return new ControlClient(socket);
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  async status(): Promise<Status> {
+    const { status } = await this.#request({ request: 'status' });
+    return statusSchema.parse(status);
+  }
+
+  async subscribe(what: { rows: boolean; events: boolean }): Promise<void> {
+    await this.#request({ request: 'subscribe', ...what });
+  }
+
+  async disarm(): Promise<void> {
+    await this.#request({ request: 'disarm' });
+  }
+
+  /**
+   * Stops the robot.
+   * @param reached told of each stage as it comes
+   * @param patience how long to wait for the motor controller's own word [ms]
+   * @returns the stages that were reached, and whether the latch is on disk
+   */
+  async estop(
+    source: string,
+    reached: (stage: EstopStage) => void = () => {},
+    patience = 2000,
+  ): Promise<{ stages: EstopStage[]; onDisk: boolean }> {
+    const id = this.#nextId++;
+    const stages: EstopStage[] = [];
+    let onDisk = false;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, patience);
+      this.#waiting.set(id, (answer) => {
+        const parsed = answerSchema.safeParse(answer);
+        if (!parsed.success || !parsed.data.ok || parsed.data.stage === undefined) {
+          clearTimeout(timer);
+          resolve();
+          return;
+        }
+        stages.push(parsed.data.stage);
+        onDisk ||= parsed.data.onDisk === true;
+        reached(parsed.data.stage);
+        if (stages.length < 3) return;
+        clearTimeout(timer);
+        resolve();
+      });
+      this.#socket.write(jsonForSocket({ id, request: 'estop', source }));
+    });
+    this.#waiting.delete(id);
+    return { stages, onDisk };
+  }
+
+  /**
+   * Asks for a challenge, signs the command over it and sends it.
+   * @throws EdgeError `requestRefused` with the robot's own words
+   */
+  async command(command: Command, key: KeyObject): Promise<void> {
+    const { robot, challenge } = await this.#request({ request: 'challenge' });
+    const envelope = signCommand(
+      { robot: String(robot), challenge: String(challenge), counter: Date.now(), command },
+      key,
+    );
+    await this.#request({ request: 'command', envelope });
+  }
+
+  async #request(request: Request): Promise<Answer> {
+    const id = this.#nextId++;
+    const answer = await new Promise<Answer | undefined>((resolve) => {
+      const timer = setTimeout(() => resolve(undefined), ANSWER_TIMEOUT);
+      this.#waiting.set(id, (received) => {
+        clearTimeout(timer);
+        resolve(received);
+      });
+      this.#socket.write(jsonForSocket({ id, ...request }));
+    });
+    this.#waiting.delete(id);
+    const parsed = answerSchema.safeParse(answer);
+    if (answer === undefined || !parsed.success) {
+      throw new EdgeError(
+        'noAnswer',
+        `control did not answer "${request.request}"`,
+        'see its log; `h2o-edge estop` if in doubt',
+      );
+    }
+    if (!parsed.data.ok) {
+      const { code, message, remedy } = parsed.data.refusal;
+      throw new EdgeError('requestRefused', `${message} (${code})`, remedy);
+    }
+    return answer;
+  }
+
+  #receive(bytes: Buffer): void {
+    for (const { kind, payload } of this.#splitter.push(bytes) ?? []) {
+      if (kind === SocketKind.row) this.onRow(payload);
+      else this.#receiveJson(JSON.parse(payload.toString('utf8')));
+    }
+  }
+
+  #receiveJson(value: Record<string, unknown>): void {
+    const { id } = value;
+    if (typeof id === 'number') this.#waiting.get(id)?.({ ...value, id });
+    else this.onEvent(value);
+  }
+}

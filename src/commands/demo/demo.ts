@@ -1,0 +1,91 @@
+import { type Command, Option } from 'commander';
+import { EdgeError } from '../../errors.ts';
+import { complain, say, sayJson } from '../output.ts';
+import { withSimulation } from '../robot-sim.ts';
+import { live } from './screen.ts';
+import { Stage } from './stage.ts';
+
+interface DemoOptions {
+  scenario?: 'smoke';
+  seconds?: number;
+  json?: boolean;
+  gap?: string[];
+  seed?: number;
+  rate?: number;
+  baud?: number;
+  playback?: string;
+  pace?: 'real' | 'lockstep';
+}
+
+/** Shorter than this the smoke scenario cannot do all it has to. */
+const SHORTEST_SMOKE = 20;
+
+export function registerDemo(program: Command): void {
+  withSimulation(program.command('demo'))
+    .description('a simulated robot with its whole control process, on real serial bytes')
+    .addOption(new Option('--scenario <name>', 'run through a scenario and end').choices(['smoke']))
+    .addOption(new Option('--seconds <n>', 'simulated time after which it ends').argParser(Number))
+    .option('--json', 'print one JSON object as the last line')
+    .action(demo);
+}
+
+async function demo(options: DemoOptions): Promise<void> {
+  const { scenario, playback: log, seconds } = options;
+  if (seconds !== undefined && !(seconds > 0)) {
+    throw new EdgeError('usage', `--seconds ${seconds}`, 'give a number above 0');
+  }
+  if (scenario === 'smoke' && (seconds ?? 60) < SHORTEST_SMOKE) {
+    throw new EdgeError(
+      'usage',
+      `--seconds ${seconds} is too short for the smoke scenario`,
+      `give ${SHORTEST_SMOKE} or more`,
+    );
+  }
+  // A log has no body that could fall, so it need not keep real time.
+  const pace = options.pace ?? (log === undefined ? 'real' : 'lockstep');
+  const stage = await Stage.set({ pace, simulatorWords: simulatorWords(options) });
+  try {
+    const run = perform(stage, options);
+    const broken = stage.broken.then((how) => {
+      throw new EdgeError('scenarioFailed', `a process of the demo ended (${how})`, 'see its complaint above');
+    });
+    await Promise.race([run, broken]);
+  } finally {
+    await stage.strike();
+  }
+}
+
+async function perform(stage: Stage, options: DemoOptions): Promise<void> {
+  const tell = options.json ? complain : say;
+  if (options.playback !== undefined) {
+    const { playback } = await import('./playback.ts');
+    finish(await playback(stage, options.playback, tell), options);
+  } else if (options.scenario === 'smoke') {
+    const { smoke } = await import('./smoke.ts');
+    finish(await smoke(stage, options.seconds ?? 60, tell), options);
+  } else {
+    await live(stage, options.seconds);
+    if (options.json) sayJson({ ok: true });
+  }
+}
+
+function finish(result: { ok: boolean; problems: readonly string[] }, options: DemoOptions): void {
+  if (options.json) sayJson(result);
+  else say(JSON.stringify(result, null, 2));
+  if (!result.ok) {
+    throw new EdgeError(
+      'scenarioFailed',
+      `the scenario failed: ${result.problems.join('; ')}`,
+      'see the numbers above',
+    );
+  }
+}
+
+function simulatorWords({ gap, seed, rate, baud, playback }: DemoOptions): string[] {
+  const words: string[] = [];
+  if (gap) words.push('--gap', ...gap);
+  for (const [name, value] of Object.entries({ seed, rate, baud, playback })) {
+    if (value !== undefined) words.push(`--${name}`, String(value));
+  }
+  return words;
+}

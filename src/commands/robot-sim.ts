@@ -1,0 +1,78 @@
+import { type Command, Option } from 'commander';
+import { EdgeError } from '../errors.ts';
+import { loadRobot } from '../robot/robot.ts';
+import type { RobotSimOptions } from '../simulation/robot-sim-options.ts';
+import { sayJson } from './output.ts';
+import { SimulatorClient } from './simulator-client.ts';
+
+interface Options extends Omit<RobotSimOptions, 'robot' | 'gaps'> {
+  robot: string;
+  gap?: string[];
+}
+
+const number = (text: string): number => {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value)) {
+    throw new EdgeError('usage', `"${text}" is not a number`, 'give a number');
+  }
+  return value;
+};
+
+/** Options that `robot-sim` and `demo` share. */
+export const withSimulation = (command: Command): Command =>
+  command
+    .option('--gap <name...>', 'dynamics gaps, names that ship or files; several compose')
+    .option('--seed <n>', 'seed of everything random in the simulation', number)
+    .option('--rate <hz>', 'rate of sensor frames, 100 to 1000', number)
+    .option('--baud <bit/s>', 'model the time that bytes take on the wire', number)
+    .option(
+      '--playback <file>',
+      'play a recorded log (x v pitch pitch-rate torque done at 200 Hz) in place of the twin',
+    )
+    .addOption(new Option('--pace <pace>', 'real time, or in step with the answers').choices(['real', 'lockstep']));
+
+export function registerRobotSim(program: Command): void {
+  withSimulation(program.command('robot-sim'))
+    .description('a simulated robot behind a serial port, or a word to a running one: robot-sim lift --socket PATH')
+    .argument('[verb]', 'lift, truth, push, fault, garbage, unplug, replug, reboot, wait, mark, measure, quit')
+    .argument('[parameters...]', 'of the verb, as key=value')
+    .option('--robot <name>', 'a robot that ships, or a robot file', 'wheel-legged')
+    .option('--hand', 'hold the robot upright until it is armed')
+    .option('--link <path>', 'symbolic link to the port')
+    .option('--socket <path>', "path of the simulator's control socket")
+    .option('--start-sequence <n>', "sequence of the MCU's first frames", number)
+    .option('--start-time-micros <n>', 'MCU clock at boot [µs]', number)
+    .action(async (verb: string | undefined, parameters: string[], options: Options) => {
+      if (verb === undefined) await simulate(options);
+      else await tell(verb, parameters, options.socket);
+    });
+}
+
+async function simulate({ robot, gap, ...options }: Options): Promise<void> {
+  // Only here: a robot's computer has no simulator installed, and needs none for the other commands.
+  const { runRobotSim } = await import('../simulation/robot-sim.ts');
+  await runRobotSim({ ...options, robot: loadRobot(robot), ...(gap && { gaps: gap }) });
+}
+
+async function tell(verb: string, parameters: readonly string[], socket: string | undefined): Promise<void> {
+  if (socket === undefined) {
+    throw new EdgeError(
+      'usage',
+      `"${verb}" is for a running simulator, and none is named`,
+      'add --socket PATH; the simulator printed it',
+    );
+  }
+  const client = await SimulatorClient.connect(socket);
+  try {
+    sayJson(await client.request(verb, Object.fromEntries(parameters.map(parseParameter))));
+  } finally {
+    client.close();
+  }
+}
+
+function parseParameter(text: string): [string, unknown] {
+  const [key = '', ...rest] = text.split('=');
+  const value = rest.join('=');
+  if (key === '' || value === '') throw new EdgeError('usage', `"${text}" is not key=value`, 'for example: seconds=1');
+  return [key, Number.isFinite(Number(value)) ? Number(value) : value];
+}

@@ -1,0 +1,91 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import type { Command } from 'commander';
+import { configPath, findConfig, withConfig } from './context.ts';
+import { complain } from './output.ts';
+
+const cli = fileURLToPath(new URL('../cli.js', import.meta.url));
+
+/** Longest wait before a process that ends again and again is started once more [ms]. */
+const LONGEST_PAUSE = 5000;
+/** A process that ran this long has started well; the next pause is short again [ms]. */
+const SETTLED = 10_000;
+
+export function registerRun(program: Command): void {
+  withConfig(program.command('run'))
+    .description('start and supervise everything that a robot needs')
+    .action(async (options: { config?: string }) => {
+      const config = findConfig(options);
+      const supervised = supervise(() => startControl(configPath(options), config.realTimePriority));
+      const stop = () => supervised.stop();
+      process.once('SIGTERM', stop);
+      process.once('SIGINT', stop);
+      await supervised.ended;
+    });
+}
+
+/** Words before a command that give it SCHED_FIFO, where this user may; else none. */
+export function realTimePrefix(priority: number): string[] {
+  if (priority === 0) return [];
+  const words = ['chrt', '-f', String(priority)];
+  const allowed = spawnSync('chrt', ['-f', String(priority), 'true']).status === 0;
+  return allowed ? words : [];
+}
+
+/** Starts the control process with what it cannot give itself: priority, and threads enough for waiting file work. */
+export function startControl(config: string, priority: number): ChildProcess {
+  const [program = process.execPath, ...words] = [
+    ...realTimePrefix(priority),
+    process.execPath,
+    cli,
+    'control',
+    '--config',
+    config,
+  ];
+  return spawn(program, words, { stdio: ['ignore', 'inherit', 'inherit'], env: controlEnvironment() });
+}
+
+/** serialport reads through libuv's threads: with the default four, four waiting file calls stop every read. */
+export const controlEnvironment = (): NodeJS.ProcessEnv => ({
+  ...process.env,
+  UV_THREADPOOL_SIZE: '16',
+  ORT_DISABLE_TELEMETRY: '1',
+});
+
+interface Supervised {
+  stop(): void;
+  readonly ended: Promise<void>;
+}
+
+/** Keeps a process running. A control that is started again begins disarmed, so this moves nothing. */
+function supervise(start: () => ChildProcess): Supervised {
+  let stopping = false;
+  let child: ChildProcess | undefined;
+  const ended = (async () => {
+    let pause = 100;
+    while (!stopping) {
+      const began = performance.now();
+      child = start();
+      const how = await exitOf(child);
+      if (stopping) break;
+      if (performance.now() - began > SETTLED) pause = 100;
+      complain(`h2o-edge: control ended (${how}); starting it again, disarmed, in ${pause} ms`);
+      await new Promise((resolve) => setTimeout(resolve, pause));
+      pause = Math.min(2 * pause, LONGEST_PAUSE);
+    }
+  })();
+  return {
+    stop() {
+      stopping = true;
+      child?.kill('SIGTERM');
+    },
+    ended,
+  };
+}
+
+/** How a process ended, in words. */
+export const exitOf = (child: ChildProcess): Promise<string> =>
+  new Promise((resolve) => {
+    child.once('error', (error) => resolve(error.message));
+    child.once('exit', (code, signal) => resolve(signal ?? `code ${code}`));
+  });

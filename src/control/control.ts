@@ -1,0 +1,180 @@
+import { randomBytes, randomInt } from 'node:crypto';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { loadTrustStore } from '../keys/trust-store.ts';
+import type { Config } from '../messages/config.ts';
+import { encodeRow } from '../messages/row.ts';
+import { loadRobot } from '../robot/robot.ts';
+import { Controllers } from './controllers.ts';
+import { FrameSource } from './decode.ts';
+import { Estimator } from './estimate.ts';
+import { EstopLatch } from './estop-latch.ts';
+import { SerialLink } from './link.ts';
+import { McuSession } from './mcu-session.ts';
+import { EpisodeClock } from './observe.ts';
+import { pipeline } from './pipeline.ts';
+import { loadPolicies } from './policies.ts';
+import { requestHandler } from './requests.ts';
+import { type ControlEvent, RobotControl } from './robot-control.ts';
+import { SocketServer } from './socket-server.ts';
+import { StatusReport } from './status-report.ts';
+
+/** How often the host greets an MCU that has not answered [ms]; PROTOCOL.md. */
+const HELLO_INTERVAL = 500;
+/** How long an MCU may take to leave its latch: it brakes for its brake time first [ms]. */
+const CLEAR_TIMEOUT = 3000;
+
+/** The control process, put together: serial port, pipeline, safety, socket. Nothing else runs in it. */
+export class Control {
+  readonly #config: Config;
+  readonly #log: Logger;
+  readonly #stops: Array<() => Promise<void> | void> = [];
+
+  constructor(config: Config, log: Logger) {
+    this.#config = config;
+    this.#log = log;
+  }
+
+  /**
+   * Starts. Everything slow (policies, the runtime's first session) happens before the port is opened.
+   * @throws EdgeError when the configuration, the robot file, the trust file or the socket is not usable
+   */
+  async start(revision: string): Promise<void> {
+    const config = this.#config;
+    const log = this.#log;
+    const robot = loadRobot(config.robot);
+    const trust = loadTrustStore(config.trust);
+    const nowNs = () => process.hrtime.bigint();
+    const nowMs = () => performance.now();
+
+    const latch = new EstopLatch(join(config.stateDirectory, 'estop'));
+    latch.load();
+    const { policies, refused } = await loadPolicies(config, robot, trust, log);
+
+    const link = new SerialLink({ ...config.serial, silence: robot.timing.sensorSilence, now: nowNs });
+    const session = new McuSession({
+      drawNonce: () => randomInt(1, 2 ** 32 - 1),
+      revision,
+      nowMicros: () => Number(nowNs() / 1000n) % 2 ** 32,
+      send: (bytes) => link.write(bytes),
+    });
+    const controllers = new Controllers(robot, policies, nowNs);
+    const episodes = new EpisodeClock();
+    const control = new RobotControl({ robot, session, controllers, episodes, latch, refusedPolicies: refused });
+    const source = new FrameSource(session);
+    const actuator = { encoder: () => session.encoder, write: (bytes: Uint8Array) => link.write(bytes), nowNs };
+    const status = new StatusReport({
+      config,
+      robot,
+      revision,
+      control,
+      session,
+      source,
+      link,
+      latch,
+      policies,
+      refused,
+    });
+
+    const audit = (event: ControlEvent) => {
+      log.info(event, event.event);
+      server.broadcast(event);
+    };
+    const estopConfirmed = sharedWait((done) => {
+      const subscription = session.estopEcho$.subscribe(() => {
+        subscription.unsubscribe();
+        done();
+      });
+    });
+    const requests = {
+      name: config.name,
+      control,
+      trust,
+      // A restart forgets the counters, but it forgets the challenges too, and no command is good without one.
+      counters: new Map<string, number>(),
+      status: () => status.now(),
+      estopConfirmed,
+      mcuSettled: () => pollUntil(() => control.mcuIsIdle, CLEAR_TIMEOUT),
+      audit,
+      now: nowMs,
+    };
+    const server = new SocketServer({
+      path: join(config.runtimeDirectory, 'control.sock'),
+      handlerFor: () => requestHandler(requests),
+    });
+    status.server = server;
+    await server.start();
+    this.#stops.push(() => server.stop());
+
+    control.events$.subscribe(audit);
+    link.open$.subscribe((open) => {
+      if (open) {
+        source.reset();
+        session.opened();
+      } else session.closed();
+      control.linkChanged(open);
+      audit({ event: 'link', open, path: config.serial.path, problem: link.health.lastProblem });
+    });
+    link.silent$.subscribe((silent) => control.linkSilent(silent));
+
+    const wallOffsetNs = () => BigInt(Date.now()) * 1_000_000n - nowNs();
+    const rows = { robot, boot: randomBytes(8).readBigUInt64LE(), wallOffsetNs };
+    const rows$ = pipeline(link.chunks$, {
+      source,
+      estimator: new Estimator(robot),
+      episodes,
+      controllers,
+      control,
+      actuator,
+      actuated: (tick) => status.observe(tick),
+      rows,
+    });
+    rows$.subscribe({
+      next: (row) => server.row(encodeRow(row)),
+      // An error ends the pipeline and with it every answer: better to end the process, which restarts disarmed.
+      error: (error: unknown) => {
+        log.fatal({ err: error }, 'the control pipeline failed');
+        process.exit(70);
+      },
+    });
+
+    const greeting = setInterval(() => session.hello(), HELLO_INTERVAL);
+    this.#stops.push(() => clearInterval(greeting));
+
+    const onStopSignal = () => void control.estop('SIGUSR2');
+    process.on('SIGUSR2', onStopSignal);
+    this.#stops.push(() => void process.off('SIGUSR2', onStopSignal));
+
+    link.start();
+    this.#stops.unshift(() => link.stop());
+    log.info(
+      { robot: robot.name, port: config.serial.path, policies: [...policies.keys()], ...status.scheduling },
+      'control is up',
+    );
+  }
+
+  /** Torque off as far as the MCU still hears, then everything closed. */
+  async stop(): Promise<void> {
+    for (const stop of this.#stops) await stop();
+  }
+}
+
+/** Many may wait for the same thing with one subscription. */
+function sharedWait(subscribe: (done: () => void) => void): () => Promise<void> {
+  let waiting: Promise<void> | undefined;
+  return () => {
+    waiting ??= new Promise<void>((resolve) => {
+      subscribe(() => {
+        waiting = undefined;
+        resolve();
+      });
+    });
+    return waiting;
+  };
+}
+
+/** Looks every 10 ms; gives up after `timeout` [ms]. */
+async function pollUntil(isSo: () => boolean, timeout: number): Promise<void> {
+  const end = performance.now() + timeout;
+  while (!isSo() && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, 10));
+}

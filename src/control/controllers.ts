@@ -1,0 +1,148 @@
+import type { ArmedMode } from '../messages/mode.ts';
+import type { ControllerKind } from '../messages/row.ts';
+import { limitBit } from '../messages/states.ts';
+import { type Balancer, createBalancer } from '../policy/balancer.ts';
+import { headingTorque } from '../policy/heading.ts';
+import type { Robot } from '../robot/robot.ts';
+import { taskByName } from '../robot/tasks/tasks.ts';
+import { decimation } from '../safety/arming.ts';
+import type { TorqueRequest } from '../safety/guard.ts';
+import { inFallback, type SafetyState } from '../safety/supervisor.ts';
+import type { PolicyRunner } from './policy-runner.ts';
+import type { Observed } from './tick.ts';
+
+export interface Decision {
+  readonly request: TorqueRequest;
+  readonly controller: ControllerKind;
+  readonly policyHash: bigint;
+  readonly observation: readonly number[];
+  readonly requestLimits: number;
+}
+
+const NOTHING: Decision = {
+  request: { total: 0, steering: 0 },
+  controller: 'none',
+  policyHash: 0n,
+  observation: [],
+  requestLimits: 0,
+};
+
+/** A late run counts as much as four runs in time, see `policy-late` in the failsafe table. */
+const LATE = 4;
+
+/** Who asks for torque: nobody, the balancer, or a policy with the balancer in reserve. */
+export class Controllers {
+  /** for the failsafe table */
+  lateness = 0;
+  nonFinite = 0;
+  readonly #robot: Robot;
+  readonly #policies: ReadonlyMap<string, PolicyRunner>;
+  readonly #nowNs: () => bigint;
+  #rate: number;
+  #balancer: Balancer;
+  #balancerInCharge = false;
+  #mode: ArmedMode | undefined;
+  #policy: PolicyRunner | undefined;
+  #framesPerDecision = 1;
+  #framesToDecision = 0;
+  #action = 0;
+  /** yaw to keep: that of the mode's first frame [rad] */
+  #heading: number | undefined;
+
+  constructor(robot: Robot, policies: ReadonlyMap<string, PolicyRunner>, nowNs: () => bigint) {
+    this.#robot = robot;
+    this.#policies = policies;
+    this.#nowNs = nowNs;
+    this.#rate = robot.policy.rate;
+    this.#balancer = createBalancer(robot, this.#rate);
+  }
+
+  policy(id: string): PolicyRunner | undefined {
+    return this.#policies.get(id);
+  }
+
+  /** A mode begins. `sensorRate` is the rate that the MCU announced; the balancer is designed for it. */
+  begin(mode: ArmedMode, sensorRate: number): void {
+    if (sensorRate !== this.#rate) {
+      this.#rate = sensorRate;
+      this.#balancer = createBalancer(this.#robot, sensorRate);
+    }
+    this.#mode = mode;
+    this.#policy = this.#policies.get(mode.controller);
+    this.#policy?.reset();
+    this.#framesPerDecision = this.#policy ? (decimation(sensorRate, this.#policy.rate) ?? 1) : 1;
+    this.#framesToDecision = 0;
+    this.#action = 0;
+    this.#balancerInCharge = false;
+    this.lateness = 0;
+    this.nonFinite = 0;
+    this.#heading = undefined;
+  }
+
+  /**
+   * What to ask of the wheels for this frame; a promise only when the policy has to run.
+   * @param sentTorque total torque that the guard let through for the frame before [N·m]
+   */
+  decide(tick: Observed, safety: SafetyState, sentTorque: number): Decision | Promise<Decision> {
+    const mode = this.#mode;
+    if (safety.robotState !== 'running' || mode === undefined) {
+      this.#balancerInCharge = false;
+      return NOTHING;
+    }
+    const { yaw, yawRate } = tick.estimate;
+    this.#heading ??= yaw;
+    const steering = headingTorque(this.#robot, yaw, yawRate, this.#heading);
+    if (inFallback(safety)) {
+      return { ...this.#balance(tick, 0, sentTorque, steering), requestLimits: limitBit('fallback') };
+    }
+    if (this.#policy === undefined) {
+      const velocity = mode.targetVelocity ?? taskByName(mode.task).targetVelocity;
+      return this.#balance(tick, velocity, sentTorque, steering);
+    }
+    if (tick.lost > 0) this.#framesToDecision -= tick.lost;
+    this.#framesToDecision -= 1;
+    // A frame that was overtaken is history; running the network on it would only delay the frame that counts.
+    if (this.#framesToDecision > 0 || tick.superseded) return this.#heldAction(steering);
+    this.#framesToDecision = this.#framesPerDecision;
+    return this.#runPolicy(this.#policy, tick, sentTorque, steering);
+  }
+
+  async #runPolicy(policy: PolicyRunner, tick: Observed, sentTorque: number, steering: number): Promise<Decision> {
+    const started = this.#nowNs();
+    const action = await policy.decide(tick.state, sentTorque);
+    const tookMs = Number(this.#nowNs() - started) / 1e6;
+
+    const late = tookMs > 1000 / this.#rate;
+    this.lateness = late ? this.lateness + LATE : Math.max(0, this.lateness - 1);
+    const finite = Number.isFinite(action);
+    this.nonFinite = finite ? 0 : this.nonFinite + 1;
+    if (late || !finite) {
+      const limits = limitBit(late ? 'policy-late' : 'non-finite');
+      // The next frame is the policy's again, unless the failsafe table says otherwise by then.
+      this.#framesToDecision = 0;
+      return { ...this.#balance(tick, 0, sentTorque, steering), requestLimits: limits };
+    }
+    this.#balancerInCharge = false;
+    this.#action = action;
+    return this.#heldAction(steering);
+  }
+
+  #heldAction(steering: number): Decision {
+    const action = Math.min(1, Math.max(-1, this.#action));
+    return {
+      request: { total: action * (this.#policy?.torqueScale ?? 0), steering },
+      controller: 'policy',
+      policyHash: this.#policy?.hash ?? 0n,
+      observation: this.#policy?.observation ?? [],
+      requestLimits: action === this.#action ? 0 : limitBit('policy-range'),
+    };
+  }
+
+  #balance(tick: Observed, targetVelocity: number, sentTorque: number, steering: number): Decision {
+    if (!this.#balancerInCharge) this.#balancer.reset();
+    this.#balancerInCharge = true;
+    const { x, v, pitch, pitchRate } = tick.estimate;
+    const total = this.#balancer.act({ x, v, pitch, pitchRate }, { targetVelocity, sentTorque });
+    return { ...NOTHING, request: { total, steering }, controller: 'balancer' };
+  }
+}

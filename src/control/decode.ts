@@ -1,0 +1,67 @@
+import { concatMap, from, map, type Observable, type OperatorFunction } from 'rxjs';
+import { FrameDecoder } from '../protocol/frame.ts';
+import { Unwrapper } from '../protocol/unwrap.ts';
+import type { McuSession } from './mcu-session.ts';
+import type { Chunk, Sensed } from './tick.ts';
+
+/** Decoder state that outlives one chunk, and is begun anew when the port is opened or the MCU restarts. */
+export class FrameSource {
+  readonly decoder = new FrameDecoder({ from: 'mcu' });
+  readonly #session: McuSession;
+  #sequence = new Unwrapper(16);
+  #time = new Unwrapper(32);
+  #first = true;
+
+  constructor(session: McuSession) {
+    this.#session = session;
+  }
+
+  reset(): void {
+    this.decoder.reset();
+    this.#restart();
+  }
+
+  #restart(): void {
+    this.#sequence = new Unwrapper(16);
+    this.#time = new Unwrapper(32);
+    this.#first = true;
+  }
+
+  /** The `sensors` frames of a chunk, oldest first. All other frames go to the session. */
+  sense({ bytes, arrivedNs }: Chunk): Sensed[] {
+    const sensed: Sensed[] = [];
+    for (const frame of this.decoder.push(bytes)) {
+      if (frame.message.kind !== 'sensors') {
+        this.#session.receive(frame);
+        if (this.#session.restarted) {
+          this.#session.restarted = false;
+          this.#restart();
+        }
+        continue;
+      }
+      sensed.push({
+        sensors: frame.message,
+        wireSequence: frame.sequence,
+        sequence: this.#sequence.next(frame.sequence),
+        mcuTimeUs: this.#time.next(frame.time),
+        arrivedNs,
+        lost: this.#first ? 0 : frame.lost,
+        superseded: true,
+        first: this.#first,
+      });
+      this.#first = false;
+    }
+    const newest = sensed.pop();
+    if (newest) sensed.push({ ...newest, superseded: false });
+    return sensed;
+  }
+}
+
+/** bytes → readings */
+export const decode =
+  (source: FrameSource): OperatorFunction<Chunk, Sensed> =>
+  (chunks$: Observable<Chunk>) =>
+    chunks$.pipe(
+      map((chunk) => source.sense(chunk)),
+      concatMap((frames) => from(frames)),
+    );

@@ -1,0 +1,143 @@
+import { Subject } from 'rxjs';
+import type { Frame } from '../protocol/frame.ts';
+import { FrameEncoder } from '../protocol/frame.ts';
+import type { Hello, LatchCause, Message } from '../protocol/messages.gen.ts';
+import { faultNames, PROTOCOL_VERSION, SCHEMA_HASH } from '../protocol/messages.gen.ts';
+import type { SessionState } from '../safety/facts.ts';
+
+export interface McuSessionOptions {
+  /** random u32, never 0; drawn anew for each opening of the port */
+  readonly drawNonce: () => number;
+  readonly revision: string;
+  /** [µs] host clock for the header of what is sent */
+  readonly nowMicros: () => number;
+  readonly send: (bytes: Uint8Array) => boolean;
+}
+
+/** The host's side of PROTOCOL.md's session: `hello`, latches, and the frames that are not part of the control loop. */
+export class McuSession {
+  state: SessionState = 'waiting';
+  /** the MCU's latest `hello` */
+  peer: Hello | undefined;
+  nonce = 0;
+  /** `hello` answers that nobody here asked for: another host is on the port */
+  foreignHellos = 0;
+  latch = 0;
+  latchCause: LatchCause = 'none';
+  /** the MCU says that torque is off */
+  readonly estopEcho$ = new Subject<void>();
+  /** the MCU restarted since the last look */
+  restarted = false;
+  readonly #options: McuSessionOptions;
+  #encoder = new FrameEncoder();
+  #unanswered = 0;
+
+  constructor(options: McuSessionOptions) {
+    this.#options = options;
+  }
+
+  /** The port was opened: nothing that was known of the other end holds any more. */
+  opened(): void {
+    this.nonce = this.#options.drawNonce();
+    this.state = 'waiting';
+    this.foreignHellos = 0;
+    this.peer = undefined;
+    this.#encoder = new FrameEncoder();
+    this.#unanswered = 0;
+    this.hello();
+  }
+
+  closed(): void {
+    this.state = 'waiting';
+  }
+
+  /** PROTOCOL.md: the host repeats `hello` until it is answered. Call every half second. */
+  hello(): void {
+    if (this.state === 'accepted') return;
+    this.#unanswered += 1;
+    this.send({
+      kind: 'hello',
+      protocolVersion: PROTOCOL_VERSION,
+      schemaHash: SCHEMA_HASH,
+      nonce: this.nonce,
+      peerNonce: this.peer?.nonce ?? 0,
+      sensorRate: 0,
+      watchdog: 0,
+      latch: 0,
+      latchCause: 'none',
+      name: 'h2o-edge',
+      revision: this.#options.revision,
+    });
+  }
+
+  /** Sends anything but commands, which only `actuate` sends. */
+  send(message: Exclude<Message, { kind: 'command' }>): boolean {
+    return this.#options.send(this.#encoder.encode(message, this.#options.nowMicros()));
+  }
+
+  /** The encoder shared with `actuate`, so that the sequence of commands is one. */
+  get encoder(): FrameEncoder {
+    return this.#encoder;
+  }
+
+  estop(): boolean {
+    return this.send({ kind: 'estop', reason: 1 });
+  }
+
+  clearLatch(): boolean {
+    return this.send({ kind: 'clear', session: this.nonce, latch: this.latch });
+  }
+
+  /** Takes in every frame that is not `sensors`. */
+  receive(frame: Frame): void {
+    const { message } = frame;
+    switch (message.kind) {
+      case 'hello':
+        this.#receiveHello(message);
+        break;
+      case 'estopEcho':
+        this.latch = message.latch;
+        this.latchCause = 'estop';
+        this.estopEcho$.next();
+        break;
+      case 'fault':
+        this.latch = message.latch;
+        this.latchCause = message.cause;
+        break;
+      default:
+        break;
+    }
+  }
+
+  #receiveHello(hello: Hello): void {
+    if (this.peer && this.peer.nonce !== hello.nonce) this.restarted = true;
+    this.peer = hello;
+    this.latch = hello.latch;
+    this.latchCause = hello.latchCause;
+    if (hello.schemaHash !== SCHEMA_HASH || hello.protocolVersion !== PROTOCOL_VERSION) {
+      this.state = 'mismatch';
+      return;
+    }
+    if (hello.peerNonce === this.nonce) {
+      // One answer to each `hello`; one more was drawn by somebody else's.
+      if (this.#unanswered === 0) this.foreignHellos += 1;
+      else this.#unanswered -= 1;
+      this.state = 'accepted';
+      return;
+    }
+    // At boot the MCU obeys nobody yet: greet it again.
+    this.state = hello.peerNonce === 0 ? 'waiting' : 'foreign';
+  }
+
+  /** Both ends by name, for the log and the status. */
+  describePeer(): string {
+    const { peer } = this;
+    if (!peer) return 'no answer yet';
+    return `${peer.name} ${peer.revision}, protocol ${peer.protocolVersion}, schema ${hex(peer.schemaHash)} (ours: protocol ${PROTOCOL_VERSION}, schema ${hex(SCHEMA_HASH)})`;
+  }
+}
+
+/** Fault names for people. */
+export const describeFaults = (bits: number): readonly string[] => faultNames(bits);
+
+const hex = (hash: number) => hash.toString(16).padStart(8, '0');

@@ -1,0 +1,24 @@
+import type { TaskName, TaskState } from '../robot/tasks/task.ts';
+
+/** What the control loop needs of a loaded policy; the ONNX Runtime is behind it, a test puts something else there. */
+export interface PolicyRunner {
+  readonly id: string;
+  readonly task: TaskName;
+  /** decisions a second [Hz] */
+  readonly rate: number;
+  /** first eight bytes of the model's sha256 */
+  readonly hash: bigint;
+  /** action 1 means this total torque of both wheels [N·m] */
+  readonly torqueScale: number;
+  /** A task starts: history and previous action are forgotten. */
+  reset(): void;
+  /**
+   * One decision. Blocks the thread while the network runs, and answers in a later turn of the event loop.
+   * @param state the task's vector
+   * @param sentTorque total torque of the latest command [N·m]
+   * @returns the action, in units of `torqueScale`; anything at all may come out
+   */
+  decide(state: TaskState, sentTorque: number): Promise<number>;
+  /** the vector of the latest decision, scaled as the network saw it */
+  readonly observation: readonly number[];
+}

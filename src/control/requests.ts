@@ -1,0 +1,126 @@
+import { randomBytes } from 'node:crypto';
+import { ChallengeBook } from '../keys/challenge-book.ts';
+import { CommandVerifier, type CounterMemory } from '../keys/command.ts';
+import type { TrustStore } from '../keys/trust-store.ts';
+import { type Command, commandSchema, type Refusal, type Request } from '../messages/requests.ts';
+import type { Status } from '../messages/status.ts';
+import type { ControlEvent, RobotControl } from './robot-control.ts';
+import type { RequestHandler } from './socket-server.ts';
+
+export interface RequestParts {
+  readonly name: string;
+  readonly control: RobotControl;
+  readonly trust: TrustStore;
+  readonly counters: CounterMemory;
+  readonly status: () => Status;
+  /** resolves when the MCU's frames say that torque is off */
+  readonly estopConfirmed: () => Promise<void>;
+  /** resolves when the MCU has had time to leave its latch */
+  readonly mcuSettled: () => Promise<void>;
+  readonly audit: (event: ControlEvent) => void;
+  /** monotonic [ms] */
+  readonly now: () => number;
+}
+
+/** Signature checks in a second that one connection may cause; each takes a tenth of a millisecond of the control loop. */
+const CHECKS_PER_SECOND = 10;
+
+/**
+ * What a connection may ask for. Stopping is free; starting, and undoing a stop, want a signature over a challenge that was
+ * issued to this very connection.
+ */
+export function requestHandler(parts: RequestParts): RequestHandler {
+  const challenges = new ChallengeBook({ now: parts.now, random: randomBytes });
+  const { name, trust, counters } = parts;
+  const verifier = new CommandVerifier<Command>({ robot: name, trust, challenges, counters, command: commandSchema });
+  const allowance = new Allowance(CHECKS_PER_SECOND, parts.now);
+
+  const carryOut = async (command: Command): Promise<Refusal | undefined> =>
+    command.name === 'mode' ? parts.control.enterMode(command.mode) : await parts.control.reset(parts.mcuSettled);
+
+  const runCommand = async (envelope: unknown): Promise<Refusal | undefined> => {
+    if (!allowance.take()) return refusal('too-many-commands', 'wait a second');
+    const verdict = verifier.verify(envelope);
+    if (!verdict.ok) {
+      parts.audit({ event: 'command-refused', reason: verdict.reason });
+      return refusal(verdict.reason, REMEDIES[verdict.reason] ?? 'sign the command again');
+    }
+    const { command, keyId } = verdict;
+    const refused = await carryOut(command);
+    const outcome = refused ? { event: 'command-refused', reason: refused.code } : { event: 'command-accepted' };
+    parts.audit({ ...outcome, command, keyId });
+    return refused;
+  };
+
+  return {
+    handle(request: Request, answer): void {
+      switch (request.request) {
+        case 'status':
+          answer({ ok: true, status: parts.status() });
+          break;
+        case 'challenge':
+          answer({ ok: true, robot: name, ...challenges.issue() });
+          break;
+        case 'disarm':
+          parts.control.disarm();
+          answer({ ok: true });
+          break;
+        case 'estop': {
+          const confirmed = parts.estopConfirmed();
+          const onDisk = parts.control.estop(request.source);
+          answer({ ok: true, stage: 'received' });
+          void onDisk.then((written) => answer({ ok: true, stage: 'latched', onDisk: written }));
+          void confirmed.then(() => answer({ ok: true, stage: 'confirmed' }));
+          break;
+        }
+        case 'command':
+          void runCommand(request.envelope).then((refused) =>
+            answer(refused ? { ok: false, refusal: refused } : { ok: true }),
+          );
+          break;
+        case 'subscribe':
+          break; // the server's own business
+      }
+    },
+  };
+}
+
+/** So many a second, saved up for one second at most. */
+class Allowance {
+  readonly #perSecond: number;
+  readonly #now: () => number;
+  #left: number;
+  #at: number;
+
+  constructor(perSecond: number, now: () => number) {
+    this.#perSecond = perSecond;
+    this.#now = now;
+    this.#left = perSecond;
+    this.#at = now();
+  }
+
+  take(): boolean {
+    const now = this.#now();
+    this.#left = Math.min(this.#perSecond, this.#left + ((now - this.#at) / 1000) * this.#perSecond);
+    this.#at = now;
+    if (this.#left < 1) return false;
+    this.#left -= 1;
+    return true;
+  }
+}
+
+const refusal = (code: string, remedy: string): Refusal => ({
+  code,
+  message: `the command is refused: ${code}`,
+  remedy,
+});
+
+const REMEDIES: Readonly<Record<string, string>> = {
+  'unknown-key': "add the operator's public key to the robot's trust file and restart control",
+  'wrong-role': 'sign with an operator key',
+  'bad-signature': 'sign the exact text that is sent',
+  'other-robot': "name this robot in the command; see `name` in the robot's configuration",
+  'challenge-expired': 'ask for a new challenge and answer it at once',
+  'challenge-unknown-or-used': 'ask for a new challenge on this connection; each serves once',
+  'counter-not-above-last': "set the clock of the operator's machine; commands are counted by its time",
+};

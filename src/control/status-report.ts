@@ -1,0 +1,125 @@
+import type { Config } from '../messages/config.ts';
+import { limitNames } from '../messages/states.ts';
+import type { Status } from '../messages/status.ts';
+import type { Robot } from '../robot/robot.ts';
+import { activeConditions } from '../safety/failsafe-table.ts';
+import type { FrameSource } from './decode.ts';
+import type { EstopLatch } from './estop-latch.ts';
+import type { SerialLink } from './link.ts';
+import { describeFaults, type McuSession } from './mcu-session.ts';
+import type { PolicyRunner } from './policy-runner.ts';
+import type { RobotControl } from './robot-control.ts';
+import { schedulingInForce } from './scheduling.ts';
+import type { SocketServer } from './socket-server.ts';
+import type { Actuated } from './tick.ts';
+
+export interface StatusParts {
+  readonly config: Config;
+  readonly robot: Robot;
+  readonly revision: string;
+  readonly control: RobotControl;
+  readonly session: McuSession;
+  readonly source: FrameSource;
+  readonly link: SerialLink;
+  readonly latch: EstopLatch;
+  readonly policies: ReadonlyMap<string, PolicyRunner>;
+  readonly refused: ReadonlyMap<string, string>;
+}
+
+const finiteOrNull = (value: number) => (Number.isFinite(value) ? value : null);
+
+/** Puts the status together when somebody asks; the tick only leaves its latest numbers here. */
+export class StatusReport {
+  readonly scheduling = schedulingInForce();
+  server: SocketServer | undefined;
+  readonly #parts: StatusParts;
+  readonly #started = performance.now();
+  readonly #counters = {
+    /** sensor frames that went through the pipeline */
+    frames: 0,
+    /** commands that went out whole */
+    answered: 0,
+    /** frames that were overtaken by a newer one before they could be answered */
+    superseded: 0,
+  };
+  #latest: Actuated | undefined;
+
+  constructor(parts: StatusParts) {
+    this.#parts = parts;
+  }
+
+  /** Called for each tick, after its command has gone out. */
+  observe(tick: Actuated): void {
+    this.#latest = tick;
+    this.#counters.frames += 1;
+    if (tick.written) this.#counters.answered += 1;
+    if (tick.superseded) this.#counters.superseded += 1;
+    const { control } = this.#parts;
+    control.overruns.add(tick.latencyUs, 1e6 / control.facts.nominalRate);
+  }
+
+  now(): Status {
+    const { config, robot, revision, control, session, source, link, latch, policies, refused } = this.#parts;
+    const { safety, facts } = control;
+    const latest = this.#latest;
+    return {
+      name: config.name,
+      robot: robot.name,
+      revision,
+      pid: process.pid,
+      uptimeSeconds: Math.round((performance.now() - this.#started) / 100) / 10,
+      scheduling: this.scheduling,
+      state: safety.robotState,
+      mode: safety.mode,
+      reasons: activeConditions(safety.active).map(({ id, action, says, clears, remedy }) => ({
+        id,
+        action,
+        says,
+        clears,
+        remedy,
+      })),
+      limits: limitNames(latest?.limits ?? 0),
+      estop: {
+        latched: latch.latched,
+        source: latch.source,
+        onDisk: latch.latched && !latch.notPersisted,
+        problem: latch.problem,
+      },
+      mcu: {
+        session: session.state,
+        peer: session.describePeer(),
+        state: facts.mcuState,
+        faults: [...describeFaults(facts.faults)],
+        latchCause: session.latchCause,
+        sensorRate: finiteOrNull(facts.nominalRate),
+        measuredRate: finiteOrNull(facts.rate),
+      },
+      estimate: latest
+        ? {
+            ...latest.state,
+            tilt: latest.estimate.tilt,
+            torque: control.sentTorque,
+            battery: facts.battery,
+          }
+        : null,
+      latencyUs: control.overruns.latency.summary(),
+      counters: {
+        ...this.#counters,
+        overruns: control.overruns.total,
+        ...prefixed('frames.', source.decoder.counters),
+        ...prefixed('link.', link.health),
+        ...prefixed('socket.', this.server?.counters ?? {}),
+        foreignHellos: session.foreignHellos,
+      },
+      link: { path: config.serial.path, open: link.isOpen, lastProblem: link.health.lastProblem },
+      controllers: [...policies.values()].map(({ id, task, rate }) => ({ id, task, rate })),
+      refusedPolicies: Object.fromEntries(refused),
+    };
+  }
+}
+
+/** The numbers of a counters object under a common prefix. */
+function prefixed(prefix: string, counters: object): Record<string, number> {
+  const numbers = Object.entries(counters).filter((entry): entry is [string, number] => typeof entry[1] === 'number');
+  return Object.fromEntries(numbers.map(([name, value]) => [prefix + name, value]));
+}

@@ -1,0 +1,29 @@
+import { z } from 'zod';
+import { taskNames } from '../robot/tasks/tasks.ts';
+
+/** `balancer` (built in) or the id of a policy bundle. */
+export const controllerSchema = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, { error: 'must be "balancer" or a policy id (lower case letters, digits, "-")' });
+
+/** A mode is disarmed, or a task with the controller that does it. */
+export const modeSchema = z.discriminatedUnion('task', [
+  z.strictObject({ task: z.literal('disarmed') }),
+  z.strictObject({
+    task: z.enum(taskNames),
+    controller: controllerSchema,
+    /** [m/s] forward; only the balancer follows another than the task's own */
+    targetVelocity: z.number().min(-5).max(5).optional(),
+  }),
+]);
+export type Mode = z.output<typeof modeSchema>;
+export type ArmedMode = Exclude<Mode, { task: 'disarmed' }>;
+
+export const DISARMED: Mode = { task: 'disarmed' };
+
+/** The mode in one short phrase for people. */
+export function describeMode(mode: Mode): string {
+  if (mode.task === 'disarmed') return 'disarmed';
+  const velocity = mode.targetVelocity === undefined ? '' : ` at ${mode.targetVelocity} m/s`;
+  return `${mode.task} under ${mode.controller}${velocity}`;
+}

@@ -1,0 +1,37 @@
+import { z } from 'zod';
+import { modeSchema } from './mode.ts';
+
+/** What starts motion or undoes a stop; always signed, see `keys/command.ts`. */
+export const commandSchema = z.discriminatedUnion('name', [
+  z.strictObject({ name: z.literal('mode'), mode: modeSchema }),
+  z.strictObject({ name: z.literal('reset') }),
+]);
+export type Command = z.output<typeof commandSchema>;
+
+/** Requests on control's socket. Stopping needs no signature; starting does. */
+export const requestSchema = z.discriminatedUnion('request', [
+  z.strictObject({ request: z.literal('status') }),
+  z.strictObject({ request: z.literal('estop'), source: z.string().max(64) }),
+  z.strictObject({ request: z.literal('disarm') }),
+  z.strictObject({ request: z.literal('challenge') }),
+  /** a signed `Command`, see `CommandEnvelope`; its signature is checked over its exact text */
+  z.strictObject({ request: z.literal('command'), envelope: z.unknown() }),
+  /** from now on events come to this connection, and rows: one connection has them at a time, the latest to ask */
+  z.strictObject({ request: z.literal('subscribe'), rows: z.boolean(), events: z.boolean() }),
+]);
+export type Request = z.output<typeof requestSchema>;
+
+/** Why a request was not carried out: a stable code, words for people, and what to do. */
+export const refusalSchema = z.strictObject({ code: z.string(), message: z.string(), remedy: z.string() });
+export type Refusal = z.output<typeof refusalSchema>;
+
+/** The three stages of an e-stop, as its sender is told them. */
+export const estopStageSchema = z.enum(['received', 'latched', 'confirmed']);
+export type EstopStage = z.output<typeof estopStageSchema>;
+
+/** Every answer carries the `id` of its request. An e-stop is answered once for each stage. */
+export const answerSchema = z.union([
+  z.looseObject({ id: z.number(), ok: z.literal(true), stage: estopStageSchema.optional() }),
+  z.strictObject({ id: z.number(), ok: z.literal(false), refusal: refusalSchema }),
+]);
+export type Answer = z.output<typeof answerSchema>;

@@ -1,0 +1,59 @@
+import { z } from 'zod';
+import { modeSchema } from './mode.ts';
+import { actionSchema, robotStateSchema } from './states.ts';
+
+const histogramSchema = z.strictObject({
+  count: z.number(),
+  p50: z.number(),
+  p99: z.number(),
+  p999: z.number(),
+  max: z.number(),
+});
+
+/** What `control` knows of itself and the robot. Numbers that are not known are null. */
+export const statusSchema = z.strictObject({
+  name: z.string(),
+  robot: z.string(),
+  revision: z.string(),
+  pid: z.number(),
+  uptimeSeconds: z.number(),
+  /** scheduling in force, read from the kernel, not what was asked for */
+  scheduling: z.strictObject({ policy: z.string(), priority: z.number() }),
+  state: robotStateSchema,
+  mode: modeSchema,
+  /** active conditions of the failsafe table, in its order */
+  reasons: z.array(
+    z.strictObject({ id: z.string(), action: actionSchema, says: z.string(), clears: z.string(), remedy: z.string() }),
+  ),
+  /** limits that acted on the latest command */
+  limits: z.array(z.string()),
+  estop: z.strictObject({ latched: z.boolean(), source: z.string(), onDisk: z.boolean(), problem: z.string() }),
+  mcu: z.strictObject({
+    session: z.string(),
+    peer: z.string(),
+    state: z.string(),
+    faults: z.array(z.string()),
+    latchCause: z.string(),
+    sensorRate: z.number().nullable(),
+    measuredRate: z.number().nullable(),
+  }),
+  /** the latest estimate, SI units; null before the first frame */
+  estimate: z
+    .strictObject({
+      x: z.number(),
+      v: z.number(),
+      pitch: z.number(),
+      pitchRate: z.number(),
+      tilt: z.number(),
+      torque: z.number(),
+      battery: z.number(),
+    })
+    .nullable(),
+  /** arrival of a sensor frame to the write of its answer [µs] */
+  latencyUs: histogramSchema,
+  counters: z.record(z.string(), z.number()),
+  link: z.strictObject({ path: z.string(), open: z.boolean(), lastProblem: z.string() }),
+  controllers: z.array(z.strictObject({ id: z.string(), task: z.string(), rate: z.number() })),
+  refusedPolicies: z.record(z.string(), z.string()),
+});
+export type Status = z.output<typeof statusSchema>;

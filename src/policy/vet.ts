@@ -1,0 +1,144 @@
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { z } from 'zod';
+import { domains, verify } from '../keys/signature.ts';
+import type { TrustStore } from '../keys/trust-store.ts';
+import type { Robot } from '../robot/robot.ts';
+import { bundleFiles, sha256 } from './bundle.ts';
+import { type Manifest, parseManifest } from './manifest.ts';
+import { goldenReasons, modelReasons } from './vet-model.ts';
+
+/** A bundle that passed: exactly the bytes that were looked at, whatever happens to the files afterwards. */
+export interface VettedBundle {
+  readonly manifest: Manifest;
+  readonly model: Uint8Array;
+  /** of the release key that signed it */
+  readonly keyId: string;
+}
+
+export interface Verdict {
+  readonly ok: boolean;
+  /** as the manifest says, else the name of the folder */
+  readonly id: string;
+  /** if it could be read */
+  readonly manifest: Manifest | undefined;
+  /**
+   * Everything that speaks against the bundle, each "code: words"; the codes are files, manifest, signature, robot, action,
+   * expired, model, graph, operators, shape, golden. Empty if ok.
+   */
+  readonly reasons: readonly string[];
+  /** only if ok */
+  readonly bundle: VettedBundle | undefined;
+}
+
+export interface VetOptions {
+  readonly robot: Robot;
+  readonly trust: TrustStore;
+  /** wall clock [ms since 1970] */
+  readonly now: number;
+  /**
+   * Look into a model that no trusted key has signed, to name all that is wrong with it. For a person's command line; a
+   * robot leaves it alone, since a model can be made to take any amount of memory to read.
+   */
+  readonly inspectUnsigned?: boolean;
+}
+
+const signatureSchema = z.strictObject({ keyId: z.string(), signature: z.string() });
+
+/**
+ * Decides whether this robot may run a policy bundle, and names everything that speaks against it. Two things are left
+ * unsaid about a bundle that is refused already: its model is looked into only if it is the signed one (but see
+ * `inspectUnsigned`), and the golden pairs are run only if there is no other reason, since nothing unsigned or forbidden is
+ * given to ONNX Runtime. Never throws for anything that stands in the folder.
+ */
+export async function vetBundle(
+  directory: string,
+  { robot, trust, now, inspectUnsigned = false }: VetOptions,
+): Promise<Verdict> {
+  const reasons: string[] = [];
+  const read = (file: { readonly name: string; readonly most: number }): Buffer | undefined => {
+    const bytes = readBounded(join(directory, file.name), file.most);
+    if (typeof bytes !== 'string') return bytes;
+    reasons.push(`files: ${file.name} ${bytes}`);
+    return undefined;
+  };
+  const manifestBytes = read(bundleFiles.manifest);
+  const signatureBytes = read(bundleFiles.signature);
+  const model = read(bundleFiles.model);
+
+  const signer = manifestBytes && signatureBytes ? signerOf(manifestBytes, signatureBytes, trust) : undefined;
+  if (signer && 'reason' in signer) reasons.push(`signature: ${signer.reason}`);
+
+  const parsed = manifestBytes ? parseManifest(manifestBytes.toString()) : undefined;
+  if (parsed && !parsed.ok) reasons.push(...parsed.problems.map((problem) => `manifest: ${problem}`));
+  const manifest = parsed?.ok ? parsed.manifest : undefined;
+
+  if (manifest) reasons.push(...manifestReasons(manifest, robot, now));
+  if (manifest && model) {
+    if (model.length !== manifest.model.bytes) {
+      reasons.push(`model: ${model.length} bytes, the manifest says ${manifest.model.bytes}`);
+    }
+    const signed = sha256(model) === manifest.model.sha256;
+    if (!signed) reasons.push('model: its sha256 is not the one in the manifest');
+    if (inspectUnsigned || (signed && signer && 'keyId' in signer)) reasons.push(...modelReasons(model, manifest));
+    if (reasons.length === 0) reasons.push(...(await goldenReasons(model, manifest)));
+  }
+
+  const ok = reasons.length === 0;
+  const bundle =
+    ok && manifest && model && signer && 'keyId' in signer ? { manifest, model, keyId: signer.keyId } : undefined;
+  return { ok: bundle !== undefined, id: manifest?.id ?? basename(directory), manifest, reasons, bundle };
+}
+
+function manifestReasons(manifest: Manifest, robot: Robot, now: number): string[] {
+  const reasons: string[] = [];
+  if (manifest.robot !== robot.name) reasons.push(`robot: made for "${manifest.robot}", this is "${robot.name}"`);
+  // Time is asked as "is it still good?": a clock that is no number must not pass for an early one.
+  if (!(now < Date.parse(manifest.expires))) reasons.push(`expired: on ${manifest.expires}`);
+  for (const { scale } of manifest.action.terms) {
+    if (scale <= robot.policy.torqueScale) continue;
+    reasons.push(`action: scale ${scale} N·m is above the robot's policy.torqueScale ${robot.policy.torqueScale} N·m`);
+  }
+  return reasons;
+}
+
+function signerOf(manifest: Buffer, file: Buffer, trust: TrustStore): { keyId: string } | { reason: string } {
+  const name = bundleFiles.signature.name;
+  let json: unknown;
+  try {
+    json = JSON.parse(file.toString());
+  } catch {
+    return { reason: `${name} is not JSON` };
+  }
+  const signature = signatureSchema.safeParse(json);
+  if (!signature.success) return { reason: `${name} is not {"keyId", "signature"}` };
+  const { keyId } = signature.data;
+  const verified = verify(domains.bundle, manifest, signature.data, trust, 'release');
+  if (verified.ok) return { keyId };
+  const words = {
+    'unknown-key': `key ${JSON.stringify(keyId.slice(0, 64))} is not trusted`,
+    'wrong-role': `key ${keyId} is not trusted to release policies`,
+    'malformed-signature': 'it is not 64 bytes in base64',
+    'bad-signature': `it is not one by key ${keyId} over this manifest`,
+  } as const;
+  return { reason: words[verified.reason] };
+}
+
+/** The bytes of a regular file of at most that size, or what is wrong with it. */
+function readBounded(path: string, most: number): Buffer | string {
+  let file: number | undefined;
+  try {
+    // Without O_NONBLOCK a named pipe in the folder would hold us here for ever.
+    file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const stat = fstatSync(file);
+    if (!stat.isFile()) return 'is not a file';
+    if (stat.size === 0) return 'is empty';
+    if (stat.size > most) return `has ${stat.size} bytes, allowed are ${most}`;
+    const bytes = readFileSync(file);
+    return bytes.length <= most ? bytes : 'grew while it was read';
+  } catch {
+    return 'cannot be read';
+  } finally {
+    if (file !== undefined) closeSync(file);
+  }
+}

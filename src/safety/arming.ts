@@ -1,0 +1,128 @@
+import type { ArmedMode } from '../messages/mode.ts';
+import type { Robot } from '../robot/robot.ts';
+import type { Facts } from './facts.ts';
+import { activeConditions } from './failsafe-table.ts';
+import type { SafetyState } from './supervisor.ts';
+
+/** One thing that must be so before the robot may move. */
+export interface ArmingCheck {
+  readonly id: string;
+  readonly ok: boolean;
+  /** what was found, with the number */
+  readonly found: string;
+  readonly remedy: string;
+}
+
+/** What is known of the controller that is asked for. */
+export type ControllerInfo =
+  | { readonly kind: 'balancer' }
+  | { readonly kind: 'policy'; readonly task: string; readonly rate: number }
+  | { readonly kind: 'missing'; readonly reason: string };
+
+/** Frames in a row that make a stream worth trusting: half a second at 200 Hz. */
+export const SETTLED_FRAMES = 100;
+
+const degrees = (radians: number) => `${((radians * 180) / Math.PI).toFixed(1)}°`;
+
+/** All checks, passed or not, so that a person sees at once everything that is in the way. */
+export function armingChecks(
+  mode: ArmedMode,
+  state: SafetyState,
+  facts: Facts,
+  controller: ControllerInfo,
+  robot: Robot,
+): ArmingCheck[] {
+  const { limits } = robot;
+  const from = state.robotState;
+  const moving = from === 'running';
+  const blocking = activeConditions(state.active).filter((row) => row.action !== 'warn' && row.clears !== 'new-mode');
+  const noArm = activeConditions(state.active).filter(
+    (row) => row.id === 'battery-low' || row.id === 'estop-not-persisted',
+  );
+  const velocity = mode.targetVelocity ?? 0;
+
+  const checks: ArmingCheck[] = [
+    {
+      id: 'state',
+      ok: from === 'disarmed' || from === 'running',
+      found: `the robot is ${from}`,
+      remedy: from === 'estopped' ? 'make the place safe, then `h2o-edge reset`' : '`h2o-edge mode disarmed` first',
+    },
+    ...[...blocking, ...noArm].map((row) => ({ id: row.id, ok: false, found: row.says, remedy: row.remedy })),
+    {
+      id: 'session',
+      ok: facts.session === 'accepted',
+      found: `the motor controller's session is "${facts.session}"`,
+      remedy: 'check the port in the configuration and that the firmware answers `hello`',
+    },
+    {
+      id: 'frames',
+      ok: facts.framesInARow >= SETTLED_FRAMES,
+      found: `${facts.framesInARow} sensor frames in a row, ${SETTLED_FRAMES} wanted`,
+      remedy: 'wait; if it does not help, see the link counters in `h2o-edge status`',
+    },
+    {
+      id: 'rate',
+      ok: rateFits(facts, controller),
+      found: `sensor frames at ${facts.rate.toFixed(1)} Hz${controller.kind === 'policy' ? `, policy at ${controller.rate} Hz` : ''}`,
+      remedy: 'the sensor rate must be a whole multiple of the rate that the policy was made for',
+    },
+    {
+      id: 'controller',
+      ok: controller.kind !== 'missing' && !(controller.kind === 'policy' && controller.task !== mode.task),
+      found:
+        controller.kind === 'missing'
+          ? controller.reason
+          : controller.kind === 'policy'
+            ? `${mode.controller} is made for ${controller.task}`
+            : 'built in',
+      remedy: '`h2o-edge status` lists the controllers; `h2o-edge policy verify` says why one is refused',
+    },
+    {
+      id: 'target-velocity',
+      ok:
+        Math.abs(velocity) <= limits.targetVelocity &&
+        !(controller.kind === 'policy' && mode.targetVelocity !== undefined),
+      found: `target velocity ${velocity} m/s, limit ${limits.targetVelocity} m/s`,
+      remedy:
+        controller.kind === 'policy'
+          ? 'a policy follows its own task; leave the velocity away or use the balancer'
+          : 'ask for less',
+    },
+  ];
+  if (moving) return checks;
+  return [
+    ...checks,
+    {
+      id: 'mcu-idle',
+      ok: facts.mcuState === 'idle',
+      found: `the motor controller is ${facts.mcuState}`,
+      remedy: facts.mcuState === 'limp' || facts.mcuState === 'braking' ? '`h2o-edge reset`' : 'wait a moment',
+    },
+    {
+      id: 'upright',
+      ok: facts.tilt <= limits.armingTilt,
+      found: `leaning by ${degrees(facts.tilt)}, limit ${degrees(limits.armingTilt)}`,
+      remedy: 'hold the robot upright',
+    },
+    {
+      id: 'at-rest',
+      ok: facts.angularRate <= limits.armingRate,
+      found: `turning at ${facts.angularRate.toFixed(2)} rad/s, limit ${limits.armingRate} rad/s`,
+      remedy: 'hold the robot still',
+    },
+  ];
+}
+
+/** Unknown rates do not fit. */
+function rateFits(facts: Facts, controller: ControllerInfo): boolean {
+  if (!(Math.abs(facts.rate / facts.nominalRate - 1) <= 0.05)) return false;
+  return controller.kind !== 'policy' || decimation(facts.nominalRate, controller.rate) !== undefined;
+}
+
+/** Frames per decision of a policy, or `undefined` if its rate does not divide the sensor rate. */
+export function decimation(sensorRate: number, policyRate: number): number | undefined {
+  const ratio = sensorRate / policyRate;
+  const frames = Math.round(ratio);
+  return frames >= 1 && Math.abs(ratio - frames) < 1e-9 ? frames : undefined;
+}

@@ -1,0 +1,85 @@
+import type { McuState } from '../protocol/messages.gen.ts';
+
+/** How the MCU and this host stand to each other. */
+export type SessionState = 'waiting' | 'accepted' | 'foreign' | 'mismatch';
+
+/** All that the failsafe table looks at, taken once per sensor frame. Pure data; nothing in it is a judgement. */
+export interface Facts {
+  /** MCU time of the frame, unwrapped [µs] */
+  readonly mcuTimeUs: number;
+  /** since the frame before it, by the MCU's clock [µs]; 0 on the first frame */
+  readonly dtUs: number;
+  /** sensor frames missing just before this one */
+  readonly lost: number;
+  /** frames in a row without a gap, this one included */
+  readonly framesInARow: number;
+  /** measured over the latest frames by the MCU's clock [Hz]; NaN until there are enough */
+  readonly rate: number;
+  /** what the MCU said its rate is [Hz]; NaN before `hello` */
+  readonly nominalRate: number;
+  /** a frame that a controller can run on: all of the estimate is finite */
+  readonly estimateFinite: boolean;
+  /** body z axis from the vertical [rad] */
+  readonly tilt: number;
+  /** largest component of the angular rate [rad/s] */
+  readonly angularRate: number;
+  /** the faster wheel, relative to the shank [rad/s] */
+  readonly wheelSpeed: number;
+  /** [V] */
+  readonly battery: number;
+  /** hottest known drive or board [°C]; NaN if none is measured */
+  readonly temperature: number;
+  readonly mcuState: McuState;
+  /** number of fault bits set */
+  readonly faults: number;
+  /** the MCU says that its watchdog latched */
+  readonly watchdogLatched: boolean;
+  readonly session: SessionState;
+  /** `hello` answers that this host did not ask for, since the port was opened */
+  readonly foreignHellos: number;
+  /** sensor frames since a command of this host asked for `active` and the MCU was not; 0 when it is */
+  readonly framesRefused: number;
+  /** late policy runs: +4 each, -1 for each in time */
+  readonly policyLateness: number;
+  /** policy results in a row with a number that is not finite */
+  readonly policyNonFinite: number;
+  /** answers in a row that took longer than a frame period */
+  readonly overruns: number;
+  /** no byte for `timing.sensorSilence` */
+  readonly silent: boolean;
+  /** the port is open */
+  readonly linkOpen: boolean;
+  /** a stop was asked for, by anyone, and not reset since */
+  readonly estopLatched: boolean;
+  /** the latch could not be written to disk */
+  readonly estopNotPersisted: boolean;
+}
+
+/** Facts before the first frame. */
+export const NO_FACTS: Facts = {
+  mcuTimeUs: 0,
+  dtUs: 0,
+  lost: 0,
+  framesInARow: 0,
+  rate: Number.NaN,
+  nominalRate: Number.NaN,
+  estimateFinite: false,
+  tilt: Number.NaN,
+  angularRate: Number.NaN,
+  wheelSpeed: Number.NaN,
+  battery: Number.NaN,
+  temperature: Number.NaN,
+  mcuState: 'idle',
+  faults: 0,
+  watchdogLatched: false,
+  session: 'waiting',
+  foreignHellos: 0,
+  framesRefused: 0,
+  policyLateness: 0,
+  policyNonFinite: 0,
+  overruns: 0,
+  silent: false,
+  linkOpen: false,
+  estopLatched: false,
+  estopNotPersisted: false,
+};

@@ -1,0 +1,249 @@
+import type { Action } from '../messages/states.ts';
+import type { Robot } from '../robot/robot.ts';
+import type { Facts } from './facts.ts';
+
+/** When an active condition stops being active. Each later one includes those before it. */
+export type Clears = 'itself' | 'new-mode' | 'disarm' | 'reset';
+
+/** One row of the failsafe table. */
+export interface Condition {
+  readonly id: string;
+  /** what it means, for a tired person */
+  readonly says: string;
+  /** what to do about it */
+  readonly remedy: string;
+  /** least that happens while it is active; highest of all active ones wins */
+  readonly action: Action;
+  readonly clears: Clears;
+  /** sensor frames in a row for which it must hold */
+  readonly debounce: number;
+  /** where the threshold comes from */
+  readonly source: string;
+  /** NaN in the facts must make this true where NaN is dangerous: compare so that it does */
+  readonly holds: (facts: Facts, robot: Robot) => boolean;
+}
+
+/** Rate deviation that is still the same rate. */
+const RATE_TOLERANCE = 0.05;
+/** Missing frames in a row that are no longer an accident. */
+const GAP_FRAMES = 5;
+
+/** The rate differs from what the MCU announced. Unknown is not wrong: arming asks for a known one. */
+const rateIsOff = (facts: Facts) => Math.abs(facts.rate / facts.nominalRate - 1) > RATE_TOLERANCE;
+
+/**
+ * The failsafe table: condition → action → when it clears. Order is the order of bits in a row's `conditions` mask, so
+ * new conditions go to the end. Guard, CLI, tests and console all step through this one table.
+ */
+export const FAILSAFE_TABLE = [
+  {
+    id: 'estop',
+    says: 'an emergency stop was asked for',
+    remedy: 'make the place safe, then `h2o-edge reset`',
+    action: 'estop',
+    clears: 'reset',
+    debounce: 1,
+    source: 'DESIGN: stopping is always allowed, by anyone',
+    holds: (facts) => facts.estopLatched,
+  },
+  {
+    id: 'mcu-estopped',
+    says: 'the motor controller is e-stopped',
+    remedy: 'make the place safe, then `h2o-edge reset`',
+    action: 'estop',
+    clears: 'reset',
+    debounce: 1,
+    source: 'PROTOCOL.md: estopped is left only by clear',
+    holds: (facts) => facts.mcuState === 'estopped',
+  },
+  {
+    id: 'mcu-fault',
+    says: 'the motor controller reports a hardware fault',
+    remedy: 'see the fault names in `h2o-edge status`, mend the cause, then `h2o-edge reset`',
+    action: 'limp',
+    clears: 'reset',
+    debounce: 1,
+    source: 'PROTOCOL.md: any fault bit latches',
+    holds: (facts) => facts.mcuState === 'faulted' || facts.faults > 0,
+  },
+  {
+    id: 'mcu-watchdog',
+    says: 'the motor controller braked because no valid command reached it in time',
+    remedy: 'see latency and link counters in `h2o-edge status`, then `h2o-edge reset`',
+    action: 'brake',
+    clears: 'reset',
+    debounce: 1,
+    source: 'robot file: timing.mcuWatchdog',
+    holds: (facts) => facts.watchdogLatched,
+  },
+  {
+    id: 'mcu-not-active',
+    says: 'the motor controller does not follow: it stays idle although it was told to be active',
+    remedy: 'it was restarted or refuses the commands; see its counters, disarm and arm again',
+    action: 'limp',
+    clears: 'disarm',
+    debounce: 1,
+    source: 'assumed: 20 frames to become active',
+    holds: (facts) => facts.framesRefused > 20,
+  },
+  {
+    id: 'estimate-not-finite',
+    says: 'the state estimate is not a number',
+    remedy: 'report this with the log; disarm and arm again',
+    action: 'brake',
+    clears: 'disarm',
+    debounce: 1,
+    source: 'no controller can act on it',
+    holds: (facts) => !facts.estimateFinite,
+  },
+  {
+    id: 'tilt',
+    says: 'the robot leans too far to be saved',
+    remedy: 'lift it upright, disarm and arm again',
+    action: 'limp',
+    clears: 'disarm',
+    debounce: 1,
+    source: 'robot file: limits.tilt; both tasks end there',
+    holds: (facts, robot) => !(facts.tilt <= robot.limits.tilt),
+  },
+  {
+    id: 'wheel-overspeed',
+    says: 'a wheel turns faster than the robot can use: it runs away or is off the ground',
+    remedy: 'put it on the ground, disarm and arm again',
+    action: 'limp',
+    clears: 'disarm',
+    debounce: 3,
+    source: 'robot file: limits.wheelSpeed',
+    holds: (facts, robot) => !(facts.wheelSpeed <= robot.limits.wheelSpeed),
+  },
+  {
+    id: 'sensor-gap',
+    says: 'sensor frames are missing',
+    remedy: 'see the link counters in `h2o-edge status`: noise, a second program on the port, a loaded machine',
+    action: 'brake',
+    clears: 'disarm',
+    debounce: 1,
+    source: `assumed: ${GAP_FRAMES} frames, 25 ms at 200 Hz, the time to live of a command`,
+    holds: (facts) => facts.lost >= GAP_FRAMES || facts.dtUs * facts.nominalRate > (GAP_FRAMES + 1) * 1e6,
+  },
+  {
+    id: 'link-lost',
+    says: 'the serial port is gone',
+    remedy: 'plug it in; `h2o-edge control` reopens it by itself',
+    action: 'brake',
+    clears: 'disarm',
+    debounce: 1,
+    source: 'robot file: timing.sensorSilence',
+    holds: (facts) => !facts.linkOpen,
+  },
+  {
+    id: 'sensor-silence',
+    says: 'no byte has come from the motor controller for a while',
+    remedy: 'it brakes by its own watchdog; see the link counters in `h2o-edge status`',
+    action: 'warn',
+    clears: 'itself',
+    debounce: 1,
+    // Every command answers a frame, so in silence there is nothing that the host could do; the MCU's watchdog acts.
+    source: 'robot file: timing.sensorSilence',
+    holds: (facts) => facts.silent,
+  },
+  {
+    id: 'schema-mismatch',
+    says: 'the motor controller speaks another version of the protocol',
+    remedy: 'build firmware and h2o-edge from the same firmware-protocol/messages.yaml',
+    action: 'brake',
+    clears: 'itself',
+    debounce: 1,
+    source: 'PROTOCOL.md: ends with different hashes refuse each other',
+    holds: (facts) => facts.session === 'mismatch',
+  },
+  {
+    id: 'foreign-host',
+    says: 'another program talks to the motor controller on this port',
+    remedy: 'find it with `fuser -v PORT` and end it',
+    action: 'fallback',
+    clears: 'disarm',
+    debounce: 1,
+    source: 'PROTOCOL.md: a hello answer with another nonce, or one not asked for',
+    holds: (facts) => facts.session === 'foreign' || facts.foreignHellos > 0,
+  },
+  {
+    id: 'rate-off',
+    says: 'sensor frames come at another rate than the motor controller announced',
+    remedy: 'correct the rate in the firmware',
+    action: 'fallback',
+    clears: 'itself',
+    debounce: 10,
+    source: `assumed: ${RATE_TOLERANCE * 100} %`,
+    holds: rateIsOff,
+  },
+  {
+    id: 'policy-not-finite',
+    says: 'the policy answered with something that is not a number; the balancer took over',
+    remedy: 'choose another policy, or the balancer',
+    action: 'fallback',
+    clears: 'new-mode',
+    debounce: 1,
+    source: 'no command can be made of it',
+    holds: (facts) => facts.policyNonFinite > 0,
+  },
+  {
+    id: 'policy-late',
+    says: 'the policy is too slow for its rate; the balancer took over',
+    remedy: 'use a smaller network or a faster machine; see latency in `h2o-edge status`',
+    action: 'fallback',
+    clears: 'new-mode',
+    debounce: 1,
+    source: 'assumed: three late runs close together (late +4, in time -1, limit 10)',
+    holds: (facts) => facts.policyLateness > 10,
+  },
+  {
+    id: 'overrun',
+    says: 'answers take longer than a frame period',
+    remedy: 'give control real-time priority (`h2o-edge run` as a user who may), or lower the load',
+    action: 'warn',
+    clears: 'itself',
+    debounce: 1,
+    source: 'assumed: five in a row; the MCU drops what comes too late',
+    holds: (facts) => facts.overruns >= 5,
+  },
+  {
+    id: 'battery-low',
+    says: 'the battery is nearly empty',
+    remedy: 'charge it',
+    action: 'warn',
+    clears: 'itself',
+    debounce: 100,
+    source: 'robot file: limits.batteryMinimum',
+    holds: (facts, robot) => facts.battery < robot.limits.batteryMinimum,
+  },
+  {
+    id: 'temperature-high',
+    says: 'a motor or the board is too hot',
+    remedy: 'let it cool down',
+    action: 'warn',
+    clears: 'itself',
+    debounce: 100,
+    source: 'robot file: limits.temperatureMaximum',
+    holds: (facts, robot) => facts.temperature > robot.limits.temperatureMaximum,
+  },
+  {
+    id: 'estop-not-persisted',
+    says: 'the stop is in force but could not be written to disk',
+    remedy: 'free or mend the disk of the state directory; until then arming is refused',
+    action: 'warn',
+    clears: 'itself',
+    debounce: 1,
+    source: 'DESIGN: a dead disk never delays a stop; it refuses arming',
+    holds: (facts) => facts.estopNotPersisted,
+  },
+] as const satisfies readonly Condition[];
+
+export type ConditionId = (typeof FAILSAFE_TABLE)[number]['id'];
+
+/** Bit of a condition in a mask. */
+export const conditionBit = (id: ConditionId): number => 1 << FAILSAFE_TABLE.findIndex((row) => row.id === id);
+
+/** The rows whose bits are set, in the table's order. */
+export const activeConditions = (mask: number): ReadonlyArray<Condition & { readonly id: ConditionId }> =>
+  FAILSAFE_TABLE.filter((_, bit) => (mask >>> bit) & 1);

@@ -1,0 +1,122 @@
+import { DISARMED, type Mode } from '../messages/mode.ts';
+import { ACTIONS, type Action, type RobotState } from '../messages/states.ts';
+import type { Robot } from '../robot/robot.ts';
+import type { Facts } from './facts.ts';
+import { activeConditions, type Clears, FAILSAFE_TABLE } from './failsafe-table.ts';
+
+/** What the safety layer remembers from frame to frame. Immutable: every function returns a new one. */
+export interface SafetyState {
+  readonly robotState: RobotState;
+  /** what the operator asked for; stays visible while the failsafe holds the robot back */
+  readonly mode: Mode;
+  /** active conditions, bit n = row n of the failsafe table */
+  readonly active: number;
+  /** frames in a row for which each condition has held */
+  readonly held: readonly number[];
+  /** MCU time at which braking began [µs]; meaningful in `braking` */
+  readonly brakingSince: number;
+}
+
+/** Where every start begins. */
+export const INITIAL_SAFETY_STATE: SafetyState = {
+  robotState: 'disarmed',
+  mode: DISARMED,
+  active: 0,
+  held: FAILSAFE_TABLE.map(() => 0),
+  brakingSince: 0,
+};
+
+/** The highest action among the active conditions, or `undefined` if none is active. */
+export function highestAction(active: number): Action | undefined {
+  let highest = -1;
+  for (const condition of activeConditions(active)) highest = Math.max(highest, ACTIONS.indexOf(condition.action));
+  return ACTIONS[highest];
+}
+
+/** Ids of the active conditions, in the table's order. */
+export const reasons = (active: number): string[] => activeConditions(active).map((row) => row.id);
+
+/** One sensor frame: update the conditions, then the robot's state. */
+export function superviseFrame(state: SafetyState, facts: Facts, robot: Robot): SafetyState {
+  const held = FAILSAFE_TABLE.map((row, index) => (row.holds(facts, robot) ? (state.held[index] ?? 0) + 1 : 0));
+  let active = 0;
+  FAILSAFE_TABLE.forEach((row, index) => {
+    const bit = 1 << index;
+    const trips = (held[index] ?? 0) >= row.debounce;
+    const stays = (state.active & bit) !== 0 && outlives(row.clears, state.robotState);
+    if (trips || stays) active |= bit;
+  });
+  return advance({ ...state, held, active }, facts, robot);
+}
+
+/** Whether a condition stays active although it no longer holds. What disarming clears has nothing to hold once disarmed. */
+function outlives(clears: Clears, robotState: RobotState): boolean {
+  return clears === 'reset' || (clears !== 'itself' && robotState !== 'disarmed');
+}
+
+function advance(state: SafetyState, facts: Facts, robot: Robot): SafetyState {
+  const action = highestAction(state.active);
+  if (action === 'estop') return { ...state, robotState: 'estopped' };
+
+  switch (state.robotState) {
+    case 'running':
+      if (action === 'limp') return { ...state, robotState: 'limp' };
+      if (action === 'brake') return { ...state, robotState: 'braking', brakingSince: facts.mcuTimeUs };
+      return state;
+    case 'braking': {
+      const braked = facts.mcuTimeUs - state.brakingSince;
+      // A clock that went backwards must not prolong braking.
+      const over = braked < 0 || braked >= robot.timing.brakeTime * 1e6;
+      return over || action === 'limp' ? { ...state, robotState: 'limp' } : state;
+    }
+    case 'disarmed':
+    case 'limp':
+    case 'estopped':
+      return state;
+  }
+}
+
+/** A stop that anyone asked for: latched before anything else happens. */
+export function estop(state: SafetyState): SafetyState {
+  return { ...state, robotState: 'estopped', active: state.active | 1 };
+}
+
+/** Disarming is stopping and so is always allowed; it does not undo an e-stop. */
+export function disarm(state: SafetyState): SafetyState {
+  const active = keepUnclearedBy('disarm', state.active);
+  if (state.robotState === 'estopped') return { ...state, mode: DISARMED, active };
+  return { ...state, robotState: 'disarmed', mode: DISARMED, active };
+}
+
+/** The only way out of `estopped`. The caller has checked who asks. Conditions that still hold come back next frame. */
+export function reset(state: SafetyState): SafetyState {
+  return { ...INITIAL_SAFETY_STATE, active: keepUnclearedBy('reset', state.active) };
+}
+
+/**
+ * A new mode that the arming checks have passed, from `disarmed` or `running`. From any other state nothing happens:
+ * motion starts only there.
+ */
+export function enterMode(state: SafetyState, mode: Mode): SafetyState {
+  if (mode.task === 'disarmed') return disarm(state);
+  if (state.robotState !== 'disarmed' && state.robotState !== 'running') return state;
+  return { ...state, robotState: 'running', mode, active: keepUnclearedBy('new-mode', state.active) };
+}
+
+/** Fallback: still running, but the balancer is in charge, at zero velocity. */
+export function inFallback(state: SafetyState): boolean {
+  return state.robotState === 'running' && highestAction(state.active) === 'fallback';
+}
+
+const CLEARING: readonly Clears[] = ['itself', 'new-mode', 'disarm', 'reset'];
+
+/** Mask without the conditions that the event clears. Those that clear by themselves are left to the next frame. */
+function keepUnclearedBy(event: Clears, active: number): number {
+  const level = CLEARING.indexOf(event);
+  let kept = 0;
+  FAILSAFE_TABLE.forEach((row, index) => {
+    const clearedAt = CLEARING.indexOf(row.clears);
+    if (row.clears === 'itself' || clearedAt > level) kept |= active & (1 << index);
+  });
+  return kept;
+}

@@ -1,0 +1,259 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { AnswerTap } from './answer-tap.ts';
+import { ControlSocket } from './control-socket.ts';
+import { openPty, type Pty } from './pty.ts';
+import { Random } from './random.ts';
+import { checkOptions, type RobotSimOptions } from './robot-sim-options.ts';
+import { SimCore } from './sim-core.ts';
+import type { SimReply, SimRequest } from './sim-requests.ts';
+import type { SensorsSequence } from './wire.ts';
+
+export type { RobotSimOptions } from './robot-sim-options.ts';
+
+/** A frame's answer is waited for this long when in lockstep [ms]. */
+const lockstepPatience = 1000;
+/** After this silence nobody is taken to listen: what a UART sends then is lost, and not kept for whoever opens the port [ms]. */
+const listeningMilliseconds = 2000;
+
+/** A simulated robot on a serial port, with a control socket beside it. */
+export class RobotSim {
+  readonly #options: RobotSimOptions;
+  readonly #periodMicros: number;
+  readonly #rate: number;
+  readonly #tap = new AnswerTap();
+  readonly #random: Random;
+  readonly socketPath: string;
+  #socket: ControlSocket | undefined;
+  #pty: Pty | undefined;
+  #slips = 0;
+  /** frames that found nobody listening */
+  #unheard = 0;
+  #heardAt = Number.NEGATIVE_INFINITY;
+  /** host time at which MCU time was 0, had it never slipped [ms] */
+  #epoch = 0;
+  #nextFrame = 0;
+  #wake: (() => void) | undefined;
+  #running = false;
+  #stopped: Promise<void> | undefined;
+
+  /** @throws EdgeError `usage` */
+  constructor(options: RobotSimOptions) {
+    this.#options = options;
+    this.#rate = checkOptions(options).rate;
+    this.#periodMicros = 1_000_000 / this.#rate;
+    this.#random = new Random((options.seed ?? 1) ^ 0x6a7ba6e);
+    this.socketPath = options.socket ?? join(tmpdir(), `h2o-robot-sim-${process.pid}.sock`);
+  }
+
+  /** Path of the port now, or its link; undefined while unplugged. */
+  get port(): string | undefined {
+    return this.#pty && (this.#options.link ?? this.#pty.path);
+  }
+
+  /**
+   * Opens port and socket and lets time run.
+   * @throws EdgeError `ptyUnavailable`, `portUnavailable`, `simulatorMissing`, `modelNotLoadable`, `gapInvalid`, `logInvalid`, `fileUnreadable`
+   */
+  async start(): Promise<void> {
+    const core = await SimCore.create({
+      ...this.#options,
+      rate: this.#rate,
+      toHost: (bytes, sequence) => this.#toPort(bytes, sequence),
+    });
+    const socket = new ControlSocket(this.socketPath, (request) => this.#handle(core, request));
+    try {
+      await this.#plug(core);
+      await socket.start();
+    } catch (error) {
+      await this.#pty?.close();
+      core.delete();
+      throw error;
+    }
+    this.#socket = socket;
+    core.mcu.boot();
+    this.#running = true;
+    this.#stopped = this.#run(core);
+  }
+
+  /** Resolves when it has stopped, by `stop` or by a request. */
+  async stopped(): Promise<void> {
+    await this.#stopped;
+  }
+
+  /** Ends it and leaves nothing behind. */
+  async stop(): Promise<void> {
+    this.#running = false;
+    this.#wake?.();
+    this.#tap.giveUp();
+    await this.#stopped;
+  }
+
+  async #run(core: SimCore): Promise<void> {
+    this.#epoch = performance.now();
+    this.#nextFrame = this.#periodMicros;
+    while (this.#running) {
+      // a host that has not begun to answer is not waited for
+      const answering = core.mcu.host !== 0 && core.mcu.host === this.#tap.session;
+      await (this.#options.pace === 'lockstep' && answering ? this.#lockstep(core) : this.#realTime(core));
+    }
+    await this.#socket?.stop();
+    await this.#pty?.close();
+    core.delete();
+  }
+
+  /** Up to the next frame, at its time. A late one is sent at once; time that is lost by more than a frame is not caught up. */
+  async #realTime(core: SimCore): Promise<void> {
+    const due = this.#epoch + this.#nextFrame / 1000;
+    const late = performance.now() - due;
+    if (late < 0) {
+      await this.#sleep(-late);
+      return;
+    }
+    if (late > this.#periodMicros / 1000) {
+      this.#epoch += late;
+      this.#slips += 1;
+    } else {
+      // a late frame must not starve the port of its turn
+      await nextTurn();
+    }
+    this.#toNextFrame(core);
+  }
+
+  /** Up to the next frame at once, then no further until it is answered. */
+  async #lockstep(core: SimCore): Promise<void> {
+    this.#toNextFrame(core);
+    // over a slow line the frame is still leaving
+    while (core.sending && core.elapsed + 1000 < this.#nextFrame) core.advanceTo(core.elapsed + 1000);
+    const sequence = core.lastSequence;
+    if (sequence !== undefined && this.#tap.awaits(sequence)) await this.#tap.answerTo(sequence, lockstepPatience);
+    else await this.#sleep(this.#periodMicros / 1000);
+    // should the pace become real again, it goes on from here
+    this.#epoch = performance.now() - core.elapsed / 1000;
+  }
+
+  #toNextFrame(core: SimCore): void {
+    core.advanceTo(this.#nextFrame);
+    this.#nextFrame += this.#periodMicros;
+  }
+
+  /** Bytes from the host take effect at the MCU time of their arrival, but never beyond the next frame, which has its own turn. */
+  #heard(core: SimCore, bytes: Uint8Array): void {
+    const now = performance.now();
+    this.#heardAt = now;
+    this.#tap.heard(bytes, now);
+    if (this.#options.pace !== 'lockstep') {
+      core.advanceTo(Math.min((now - this.#epoch) * 1000, this.#nextFrame - 1000));
+    }
+    core.receive(bytes);
+  }
+
+  #toPort(bytes: Uint8Array, sequence: SensorsSequence): void {
+    const now = performance.now();
+    const listening = now - this.#heardAt < listeningMilliseconds;
+    if (!listening || !this.#pty?.write(bytes)) {
+      this.#unheard += 1;
+      return;
+    }
+    if (sequence !== undefined) this.#tap.wrote(sequence, now);
+  }
+
+  async #plug(core: SimCore): Promise<void> {
+    const { link } = this.#options;
+    const pty = await openPty(link === undefined ? {} : { link });
+    pty.onData((bytes) => this.#heard(core, bytes));
+    this.#pty = pty;
+  }
+
+  async #unplug(core: SimCore): Promise<void> {
+    const pty = this.#pty;
+    this.#pty = undefined;
+    this.#heardAt = Number.NEGATIVE_INFINITY;
+    core.unplug();
+    this.#tap.giveUp();
+    await pty?.close();
+  }
+
+  async #handle(core: SimCore, request: SimRequest): Promise<SimReply> {
+    switch (request.verb) {
+      case 'truth':
+        return {
+          ok: true,
+          ...core.truth(),
+          slips: this.#slips,
+          counters: { decoder: core.mcu.counters, unheard: this.#unheard },
+          commandsRejected: core.mcu.rejected,
+          latencyUs: this.#tap.latencyUs(),
+          port: this.port ?? null,
+        };
+      case 'wait':
+        await core.wait(request.seconds);
+        return { ok: true };
+      case 'lift':
+        core.needBody().lift();
+        return { ok: true };
+      case 'push':
+        core.needBody().push(request.newtons, request.seconds);
+        return { ok: true };
+      case 'mark':
+        core.meter.mark(request.name);
+        return { ok: true };
+      case 'measure': {
+        const measurement = core.meter.measure(request.name);
+        return measurement ? { ok: true, ...measurement } : { ok: false, error: `no mark "${request.name}"` };
+      }
+      case 'fault':
+        core.mcu.setFaults(request.bits);
+        return { ok: true };
+      case 'garbage':
+        core.disturb(Uint8Array.from({ length: request.bytes }, () => this.#random.uint32() & 0xff));
+        return { ok: true };
+      case 'reboot':
+        core.mcu.boot();
+        this.#nextFrame = core.elapsed + this.#periodMicros;
+        return { ok: true };
+      case 'unplug':
+        await this.#unplug(core);
+        return { ok: true };
+      case 'replug':
+        if (!this.#pty) await this.#plug(core);
+        return { ok: true, port: this.port ?? null };
+      case 'quit':
+        // after the reply
+        setImmediate(() => void this.stop());
+        return { ok: true };
+    }
+  }
+
+  /** Sleeps, or until `stop`. */
+  #sleep(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, milliseconds);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/**
+ * Runs a simulated robot until SIGTERM, SIGINT or the request `quit`.
+ * Prints `{"port": …, "socket": …}` as one line on stdout when it is ready.
+ * @throws EdgeError as `RobotSim`
+ */
+export async function runRobotSim(options: RobotSimOptions): Promise<void> {
+  const sim = new RobotSim(options);
+  await sim.start();
+  const stop = () => void sim.stop();
+  process.once('SIGTERM', stop);
+  process.once('SIGINT', stop);
+  process.stdout.write(`${JSON.stringify({ port: sim.port, socket: sim.socketPath })}\n`);
+  await sim.stopped();
+  process.off('SIGTERM', stop);
+  process.off('SIGINT', stop);
+}

@@ -57,7 +57,7 @@ export class SerialLink {
   #retry: NodeJS.Timeout | undefined;
   #retryDelay = FIRST_RETRY;
   #watchdog: NodeJS.Timeout | undefined;
-  /** watchdog periods without a byte */
+  /** whole watchdog periods without a byte; -1 right after one */
   #silentFor = 0;
   #stopped = true;
 
@@ -108,7 +108,7 @@ export class SerialLink {
     this.#port = port;
     port.on('data', (bytes: Buffer) => {
       if (this.#silentFor > 0) this.silent$.next(false);
-      this.#silentFor = 0;
+      this.#silentFor = -1;
       this.health.bytesIn += bytes.length;
       this.chunks$.next({ bytes, arrivedNs: this.#options.now() });
     });

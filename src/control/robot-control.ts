@@ -115,8 +115,8 @@ export class RobotControl {
     if (silent) this.#supervise({ ...this.#facts, silent: true });
   }
 
-  #factsOf(tick: Decided): Facts {
-    const { session, controllers, latch } = this.#parts;
+  #factsOf(tick: Decided): Omit<Facts, 'estopLatched' | 'estopNotPersisted'> {
+    const { session, controllers } = this.#parts;
     const { sensors, estimate } = tick;
     if (sensors.temperature < 255) this.#temperatures.set(tick.wireSequence % 8, sensors.temperature);
     // The MCU leaves a latch only for idle, so what it says itself outranks what was last announced.
@@ -145,16 +145,16 @@ export class RobotControl {
       overruns: this.overruns.inARow,
       silent: this.#silent,
       linkOpen: this.#linkOpen,
-      estopLatched: latch.latched,
-      estopNotPersisted: latch.notPersisted,
     };
   }
 
-  #supervise(facts: Facts): void {
-    this.#facts = facts;
+  #supervise(facts: Omit<Facts, 'estopLatched' | 'estopNotPersisted'>): void {
+    const { latch, robot } = this.#parts;
+    // The latch changes between frames, and facts may be those of an earlier frame: ask it now.
+    this.#facts = { ...facts, estopLatched: latch.latched, estopNotPersisted: latch.notPersisted };
     const before = this.#safety;
-    this.#safety = supervisor.superviseFrame(before, facts, this.#parts.robot);
-    if (this.#safety.robotState === 'estopped' && !this.#parts.latch.latched) {
+    this.#safety = supervisor.superviseFrame(before, this.#facts, robot);
+    if (this.#safety.robotState === 'estopped' && !latch.latched) {
       // The MCU's own stop input acted: the stop is as good as anybody's.
       void this.estop('motor controller');
     }

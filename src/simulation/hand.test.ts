@@ -49,7 +49,8 @@ describe('the hand', () => {
       body.lift();
       idle(body, 1500);
       expectStance(body);
-      expect(Math.abs(body.truth().x - x)).toBeLessThan(0.25);
+      // the torso stays where it is, the wheels come under it
+      expect(Math.abs(body.truth().x - x)).toBeLessThan(0.35);
       idle(body, 3000);
       expectStance(body);
       expect(body.lifts).toBe(1);

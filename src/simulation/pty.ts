@@ -13,7 +13,10 @@ export interface PtyOptions {
 export interface Pty {
   /** of the slave, e.g. /dev/pts/3 */
   readonly path: string;
-  /** Sends bytes to whoever has the slave open. Returns false, and drops them, while too much is unread. */
+  /**
+   * Sends bytes to whoever has the slave open. Returns false, and drops them, while our pipe is full. `script` and the kernel keep what nobody
+   * reads, without a limit: who sends for ever has to notice by itself that nobody listens.
+   */
   write(bytes: Uint8Array): boolean;
   /** Calls back with bytes that the other side sent. One listener. */
   onData(listener: (bytes: Uint8Array) => void): void;
@@ -27,7 +30,7 @@ export interface Pty {
  */
 const tools = ['setpriv', 'script', 'stty', 'tty', 'sleep'] as const;
 const onTheSlave = 'stty raw -echo; tty; exec sleep infinity';
-/** as much as a host that nobody reads may have waiting, beyond what the kernel's pipe and terminal hold [bytes] */
+/** as much as may wait in this process, beyond what the kernel's pipe holds [bytes] */
 const maxWaiting = 4096;
 
 /** @throws EdgeError `ptyUnavailable` naming the tool that is missing */

@@ -106,6 +106,9 @@ export class Control {
     await server.start();
     this.#stops.push(() => server.stop());
 
+    session.accepted$.subscribe(({ sensorRate }) => {
+      if (!controllers.prepare(sensorRate)) log.warn({ sensorRate }, 'the robot cannot be balanced at this sensor rate');
+    });
     control.events$.subscribe(audit);
     link.open$.subscribe((open) => {
       if (open) {

@@ -1,3 +1,4 @@
+import { EdgeError } from '../errors.ts';
 import type { ArmedMode } from '../messages/mode.ts';
 import type { ControllerKind } from '../messages/row.ts';
 import { limitBit } from '../messages/states.ts';
@@ -5,7 +6,7 @@ import { type Balancer, createBalancer } from '../policy/balancer.ts';
 import { headingTorque } from '../policy/heading.ts';
 import type { Robot } from '../robot/robot.ts';
 import { taskByName } from '../robot/tasks/tasks.ts';
-import { decimation } from '../safety/arming.ts';
+import { decimation, isUsableRate } from '../safety/arming.ts';
 import type { TorqueRequest } from '../safety/guard.ts';
 import { inFallback, type SafetyState } from '../safety/supervisor.ts';
 import type { PolicyRunner } from './policy-runner.ts';
@@ -61,16 +62,35 @@ export class Controllers {
     return this.#policies.get(id);
   }
 
-  /** A mode begins. `sensorRate` is the rate that the MCU announced; the balancer is designed for it. */
-  begin(mode: ArmedMode, sensorRate: number): void {
-    if (sensorRate !== this.#rate) {
-      this.#rate = sensorRate;
+  /**
+   * The MCU announced its rate: the balancer is designed for it. This takes a fifth of a second and more, so it is done at
+   * the greeting, when the MCU obeys nobody yet.
+   * @returns whether this robot can be balanced at that rate; if not, nothing has changed
+   */
+  prepare(sensorRate: number): boolean {
+    if (sensorRate === this.#rate) return true;
+    if (!isUsableRate(sensorRate)) return false;
+    try {
       this.#balancer = createBalancer(this.#robot, sensorRate);
+      this.#rate = sensorRate;
+      return true;
+    } catch (error) {
+      if (error instanceof EdgeError) return false;
+      throw error;
     }
+  }
+
+  /** The rate that the balancer is designed for [Hz]. */
+  get rate(): number {
+    return this.#rate;
+  }
+
+  /** A mode begins. */
+  begin(mode: ArmedMode): void {
     this.#mode = mode;
     this.#policy = this.#policies.get(mode.controller);
     this.#policy?.reset();
-    this.#framesPerDecision = this.#policy ? (decimation(sensorRate, this.#policy.rate) ?? 1) : 1;
+    this.#framesPerDecision = this.#policy ? (decimation(this.#rate, this.#policy.rate) ?? 1) : 1;
     this.#framesToDecision = 0;
     this.#action = 0;
     this.#balancerInCharge = false;

@@ -55,6 +55,7 @@ export class Estimator {
       pitchRate,
       yaw: yawOf(attitude),
       yawRate: gyro[2],
+      attitudeNorm: Math.hypot(attitude.w, attitude.x, attitude.y, attitude.z),
       tilt: tiltOf(attitude),
       angularRate: Math.max(...gyro.map(Math.abs)),
       wheelSpeed: Math.max(...sensors.wheelVelocity.map(Math.abs)),

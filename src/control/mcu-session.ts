@@ -24,6 +24,8 @@ export class McuSession {
   foreignHellos = 0;
   latch = 0;
   latchCause: LatchCause = 'none';
+  /** the MCU obeys this host */
+  readonly accepted$ = new Subject<Hello>();
   /** the MCU says that torque is off */
   readonly estopEcho$ = new Subject<void>();
   /** the MCU restarted since the last look */
@@ -110,7 +112,8 @@ export class McuSession {
   }
 
   #receiveHello(hello: Hello): void {
-    if (this.peer && this.peer.nonce !== hello.nonce) this.restarted = true;
+    const restarted = this.peer !== undefined && this.peer.nonce !== hello.nonce;
+    this.restarted ||= restarted;
     this.peer = hello;
     this.latch = hello.latch;
     this.latchCause = hello.latchCause;
@@ -123,6 +126,12 @@ export class McuSession {
       if (this.#unanswered === 0) this.foreignHellos += 1;
       else this.#unanswered -= 1;
       this.state = 'accepted';
+      this.accepted$.next(hello);
+      return;
+    }
+    if (hello.peerNonce === 0 && this.state === 'accepted' && !restarted) {
+      // §4: a newcomer that the MCU cannot talk to is answered so; it says nothing about the host in charge.
+      this.foreignHellos += 1;
       return;
     }
     // At boot the MCU obeys nobody yet: greet it again.

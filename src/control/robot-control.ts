@@ -129,6 +129,7 @@ export class RobotControl {
       rate: tick.rate,
       nominalRate: session.peer?.sensorRate ?? Number.NaN,
       estimateFinite: estimate.finite,
+      attitudeNorm: estimate.attitudeNorm,
       tilt: estimate.tilt,
       angularRate: estimate.angularRate,
       wheelSpeed: estimate.wheelSpeed,
@@ -227,7 +228,7 @@ export class RobotControl {
     }
     const before = this.#safety;
     const { controllers, episodes } = this.#parts;
-    controllers.begin(mode, this.#facts.nominalRate);
+    controllers.begin(mode);
     const sameTask = before.robotState === 'running' && before.mode.task === mode.task;
     if (sameTask) episodes.startEpisode();
     else episodes.startTask(mode.task);
@@ -289,8 +290,12 @@ export class RobotControl {
   }
 
   #controllerInfo(mode: ArmedMode): ControllerInfo {
+    const { controllers } = this.#parts;
+    const rate = this.#facts.nominalRate;
+    // The balancer is every policy's reserve: without one for this rate nothing may run.
+    if (controllers.rate !== rate) return { kind: 'missing', reason: `no balancer for sensor frames at ${rate} Hz` };
     if (mode.controller === 'balancer') return { kind: 'balancer' };
-    const policy = this.#parts.controllers.policy(mode.controller);
+    const policy = controllers.policy(mode.controller);
     if (policy) return { kind: 'policy', task: policy.task, rate: policy.rate };
     const refused = this.#parts.refusedPolicies.get(mode.controller);
     return {

@@ -41,6 +41,8 @@ export interface Estimate {
   readonly pitchRate: number;
   readonly yaw: number;
   readonly yawRate: number;
+  /** length of the attitude quaternion, 1 if it is a rotation */
+  readonly attitudeNorm: number;
   /** body z axis from the vertical [rad] */
   readonly tilt: number;
   /** largest component of the angular rate [rad/s] */

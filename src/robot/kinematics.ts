@@ -12,8 +12,11 @@ export interface Quaternion {
 
 /** Lean of the forward axis, positive forward, within ±π/2 [rad]. */
 export function pitchOf({ w, x, y, z }: Quaternion): number {
-  // Rounding carries the sine beyond ±1 when the robot lies on its nose; asin would answer NaN.
-  return Math.asin(Math.min(1, Math.max(-1, 2 * (w * y - x * z))));
+  // Near ±π/2 the sine alone amplifies the wire's rounding fourteen times (PROTOCOL.md, attitude); with the cosine beside
+  // it the resolution is the same everywhere, and no rounding can make it NaN.
+  const sine = 2 * (w * y - x * z);
+  const cosine = Math.hypot(1 - 2 * (y * y + z * z), 2 * (x * y + w * z));
+  return Math.atan2(sine, cosine);
 }
 
 /** Lean to the side, positive with the left side up, within ±π [rad]. */

@@ -114,9 +114,12 @@ export function armingChecks(
   ];
 }
 
+/** Sensor rates that a robot may have: slower cannot balance, faster does not fit the wire. An MCU may announce anything. */
+export const isUsableRate = (rate: number): boolean => rate >= 50 && rate <= 1000;
+
 /** Unknown rates do not fit. */
 function rateFits(facts: Facts, controller: ControllerInfo): boolean {
-  if (!(Math.abs(facts.rate / facts.nominalRate - 1) <= 0.05)) return false;
+  if (!isUsableRate(facts.nominalRate) || !(Math.abs(facts.rate / facts.nominalRate - 1) <= 0.05)) return false;
   return controller.kind !== 'policy' || decimation(facts.nominalRate, controller.rate) !== undefined;
 }
 

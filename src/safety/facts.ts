@@ -19,6 +19,8 @@ export interface Facts {
   readonly nominalRate: number;
   /** a frame that a controller can run on: all of the estimate is finite */
   readonly estimateFinite: boolean;
+  /** length of the attitude quaternion, 1 if it is a rotation */
+  readonly attitudeNorm: number;
   /** body z axis from the vertical [rad] */
   readonly tilt: number;
   /** largest component of the angular rate [rad/s] */
@@ -64,6 +66,7 @@ export const NO_FACTS: Facts = {
   rate: Number.NaN,
   nominalRate: Number.NaN,
   estimateFinite: false,
+  attitudeNorm: Number.NaN,
   tilt: Number.NaN,
   angularRate: Number.NaN,
   wheelSpeed: Number.NaN,

@@ -97,6 +97,17 @@ export const FAILSAFE_TABLE = [
     holds: (facts) => !facts.estimateFinite,
   },
   {
+    id: 'attitude-implausible',
+    says: 'the attitude from the IMU is no rotation',
+    remedy: 'the IMU or its wiring is broken; mend it, disarm and arm again',
+    action: 'brake',
+    clears: 'disarm',
+    debounce: 2,
+    source: 'assumed: 10 % off unit length; the wire rounds to 0.01 %',
+    // All zeros would otherwise read as upright for ever.
+    holds: (facts) => !(Math.abs(facts.attitudeNorm - 1) <= 0.1),
+  },
+  {
     id: 'tilt',
     says: 'the robot leans too far to be saved',
     remedy: 'lift it upright, disarm and arm again',

@@ -1,4 +1,4 @@
-import { closeSync, constants, existsSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { constants, existsSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -74,13 +74,9 @@ class PortHost {
     }
   }
 
+  /** Closes the descriptor with the stream. */
   close(): void {
     this.#stream.destroy();
-    try {
-      closeSync(this.#fd);
-    } catch {
-      // the stream closed it
-    }
   }
 }
 
@@ -243,7 +239,7 @@ describe('the robot simulator', () => {
   it('plays a log and says when it has ended', async () => {
     const rows = Array.from({ length: 40 }, (_, k) => `${k / 100} 0.2 0.01 0 0.5 0`).join('\n');
     const path = join(directory, 'log.txt');
-    (await import('node:fs')).writeFileSync(path, rows);
+    writeFileSync(path, rows);
     const { remote, plugIn, until } = await start({ playback: path });
     const port = plugIn();
     await until(({ latencyUs }) => Number((latencyUs as Reply).count) > 3);

@@ -1,0 +1,60 @@
+import fc from 'fast-check';
+import { LIMITS, ROBOT_STATES } from '../messages/states.ts';
+import { McuState } from '../protocol/messages.gen.ts';
+import { type Facts, NO_FACTS } from './facts.ts';
+
+/** Generators for property tests. Any number at all: NaN, infinities, subnormals, negative zero. */
+export const anyNumber = fc.oneof(fc.double(), fc.constantFrom(Number.NaN, Number.POSITIVE_INFINITY, -1e308, 0, -0));
+
+export const anyRobotState = fc.constantFrom(...ROBOT_STATES);
+
+export const anyLimit = fc.constantFrom(...LIMITS);
+
+/** Facts with anything in them. */
+export const anyFacts: fc.Arbitrary<Facts> = fc.record({
+  mcuTimeUs: anyNumber,
+  dtUs: anyNumber,
+  lost: fc.nat(70_000),
+  framesInARow: fc.nat(1000),
+  rate: anyNumber,
+  nominalRate: anyNumber,
+  estimateFinite: fc.boolean(),
+  attitudeNorm: anyNumber,
+  tilt: anyNumber,
+  angularRate: anyNumber,
+  wheelSpeed: anyNumber,
+  battery: anyNumber,
+  temperature: anyNumber,
+  mcuState: fc.constantFrom(...Object.values(McuState)),
+  faults: fc.nat(0xffff),
+  watchdogLatched: fc.boolean(),
+  session: fc.constantFrom('waiting' as const, 'accepted' as const, 'foreign' as const, 'mismatch' as const),
+  foreignHellos: fc.nat(3),
+  framesRefused: fc.nat(50),
+  policyLateness: fc.nat(20),
+  policyNonFinite: fc.nat(3),
+  overruns: fc.nat(10),
+  silent: fc.boolean(),
+  linkOpen: fc.boolean(),
+  estopLatched: fc.boolean(),
+  estopNotPersisted: fc.boolean(),
+});
+
+/** A robot on which nothing is wrong: upright, at rest, greeted, 200 Hz. */
+export const goodFacts: Facts = {
+  ...NO_FACTS,
+  mcuTimeUs: 1_000_000,
+  dtUs: 5000,
+  framesInARow: 1000,
+  rate: 200,
+  nominalRate: 200,
+  estimateFinite: true,
+  attitudeNorm: 1,
+  tilt: 0.01,
+  angularRate: 0.01,
+  wheelSpeed: 0.1,
+  battery: 24,
+  temperature: 35,
+  session: 'accepted',
+  linkOpen: true,
+};

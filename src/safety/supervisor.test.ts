@@ -1,0 +1,183 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Mode } from '../messages/mode.ts';
+import { ACTIONS, type Action } from '../messages/states.ts';
+import { loadRobot } from '../robot/robot.ts';
+import { anyFacts, goodFacts } from './facts.testing.ts';
+import type { Facts } from './facts.ts';
+import { type ConditionId, conditionBit, FAILSAFE_TABLE } from './failsafe-table.ts';
+import {
+  disarm,
+  enterMode,
+  estop,
+  highestAction,
+  INITIAL_SAFETY_STATE,
+  inFallback,
+  reset,
+  type SafetyState,
+  superviseFrame,
+} from './supervisor.ts';
+
+const robot = loadRobot('wheel-legged');
+const standing: Mode = { task: 'standing-still', controller: 'balancer' };
+const running = enterMode(INITIAL_SAFETY_STATE, standing);
+
+/** Facts that make one condition hold and, as far as that is possible, no other. */
+const FACTS_FOR: Record<ConditionId, Partial<Facts>> = {
+  estop: { estopLatched: true },
+  'mcu-estopped': { mcuState: 'estopped' },
+  'mcu-fault': { faults: 1 },
+  'mcu-watchdog': { watchdogLatched: true },
+  'mcu-not-active': { framesRefused: 21 },
+  'estimate-not-finite': { estimateFinite: false },
+  'attitude-implausible': { attitudeNorm: 0 },
+  tilt: { tilt: robot.limits.tilt + 0.01 },
+  'wheel-overspeed': { wheelSpeed: robot.limits.wheelSpeed + 1 },
+  'sensor-gap': { lost: 5 },
+  'link-lost': { linkOpen: false },
+  'sensor-silence': { silent: true },
+  'schema-mismatch': { session: 'mismatch' },
+  'foreign-host': { foreignHellos: 1 },
+  'rate-off': { rate: 180 },
+  'policy-not-finite': { policyNonFinite: 1 },
+  'policy-late': { policyLateness: 11 },
+  overrun: { overruns: 5 },
+  'battery-low': { battery: robot.limits.batteryMinimum - 1 },
+  'temperature-high': { temperature: robot.limits.temperatureMaximum + 1 },
+  'estop-not-persisted': { estopNotPersisted: true },
+};
+
+const factsFor = (...ids: ConditionId[]): Facts => Object.assign({}, goodFacts, ...ids.map((id) => FACTS_FOR[id]));
+
+/** The state after the facts have been seen for so many frames. */
+function seen(state: SafetyState, facts: Facts, frames = 100): SafetyState {
+  let now = state;
+  for (let frame = 0; frame < frames; frame++) {
+    now = superviseFrame(now, { ...facts, mcuTimeUs: facts.mcuTimeUs + 5000 * frame }, robot);
+  }
+  return now;
+}
+
+/** Where the table says that a running robot ends, some frames after a condition of that action. */
+const ENDS = { warn: 'running', fallback: 'running', brake: 'braking', limp: 'limp', estop: 'estopped' } as const;
+
+const ids = FAILSAFE_TABLE.map((row) => row.id);
+
+describe('every row of the failsafe table', () => {
+  it.each(ids)('%s: does nothing while it does not hold', (id) => {
+    expect(seen(running, goodFacts).active & conditionBit(id)).toBe(0);
+  });
+
+  it.each(FAILSAFE_TABLE.map((row) => [row.id, row.action, row.debounce] as const))(
+    '%s: ends in what its action "%s" says, after %i frames and not before',
+    (id, action, debounce) => {
+      const before = seen(running, factsFor(id), debounce - 1);
+      expect(before.active & conditionBit(id)).toBe(0);
+      const tripped = seen(running, factsFor(id), debounce);
+      expect(tripped.active & conditionBit(id)).not.toBe(0);
+      expect(tripped.robotState).toBe(ENDS[action]);
+      expect(inFallback(tripped)).toBe(action === 'fallback');
+    },
+  );
+
+  it.each(FAILSAFE_TABLE.map((row) => [row.id, row.clears] as const))('%s: clears when it says (%s)', (id, clears) => {
+    const tripped = seen(running, factsFor(id));
+    const gone = seen(tripped, goodFacts, 1);
+    const isActive = (state: SafetyState) => (state.active & conditionBit(id)) !== 0;
+    expect(isActive(gone)).toBe(clears !== 'itself');
+    expect(isActive(seen(disarm(gone), goodFacts, 1))).toBe(clears === 'reset');
+    expect(isActive(seen(reset(gone), goodFacts, 1))).toBe(false);
+  });
+
+  it.each(ids)('%s: NaN where it measures is never taken for safe', (id) => {
+    const dangerous: ConditionId[] = ['tilt', 'wheel-overspeed', 'attitude-implausible'];
+    if (!dangerous.includes(id)) return;
+    const nan = { ...goodFacts, tilt: Number.NaN, wheelSpeed: Number.NaN, attitudeNorm: Number.NaN };
+    expect(seen(running, nan).active & conditionBit(id)).not.toBe(0);
+  });
+});
+
+describe('simultaneous conditions', () => {
+  const rank = (action: Action | undefined) => (action === undefined ? -1 : ACTIONS.indexOf(action));
+
+  it('the highest action wins, for every pair', () => {
+    for (const one of FAILSAFE_TABLE) {
+      for (const other of FAILSAFE_TABLE) {
+        const both = seen(running, factsFor(one.id, other.id));
+        const wanted = Math.max(rank(one.action), rank(other.action));
+        expect(rank(highestAction(both.active)), `${one.id} and ${other.id}`).toBeGreaterThanOrEqual(wanted);
+        expect(both.active & conditionBit(one.id), `${one.id} beside ${other.id}`).not.toBe(0);
+      }
+    }
+  });
+});
+
+describe('braking', () => {
+  const braking = seen(running, factsFor('sensor-gap'), 1);
+
+  it('becomes limp after the brake time, by the MCU clock', () => {
+    const at = (seconds: number) =>
+      superviseFrame(braking, { ...goodFacts, mcuTimeUs: braking.brakingSince + seconds * 1e6 }, robot).robotState;
+    expect(at(robot.timing.brakeTime - 0.01)).toBe('braking');
+    expect(at(robot.timing.brakeTime)).toBe('limp');
+  });
+
+  it('is not prolonged by a clock that goes backwards', () => {
+    const back = { ...goodFacts, mcuTimeUs: braking.brakingSince - 1 };
+    expect(superviseFrame(braking, back, robot).robotState).toBe('limp');
+  });
+});
+
+/** What may happen to a robot between two looks at it. */
+const anyEvent = fc.oneof(
+  anyFacts.map((facts) => ({ name: 'frame', apply: (state: SafetyState) => superviseFrame(state, facts, robot) })),
+  fc.constant({ name: 'disarm', apply: disarm }),
+  fc.constant({ name: 'estop', apply: estop }),
+  fc.constant({ name: 'mode', apply: (state: SafetyState) => enterMode(state, standing) }),
+  fc.constant({ name: 'reset', apply: reset }),
+);
+
+describe('any history', () => {
+  it('leaves estopped only by reset', () => {
+    fc.assert(
+      fc.property(fc.array(anyEvent, { maxLength: 40 }), (events) => {
+        let state = INITIAL_SAFETY_STATE;
+        for (const { name, apply } of events) {
+          const next = apply(state);
+          if (state.robotState === 'estopped' && name !== 'reset') expect(next.robotState).toBe('estopped');
+          state = next;
+        }
+      }),
+    );
+  });
+
+  it('begins to move only by a mode, and only from disarmed', () => {
+    fc.assert(
+      fc.property(fc.array(anyEvent, { maxLength: 40 }), (events) => {
+        let state = INITIAL_SAFETY_STATE;
+        for (const { name, apply } of events) {
+          const next = apply(state);
+          if (next.robotState === 'running' && state.robotState !== 'running') {
+            expect(name).toBe('mode');
+            expect(state.robotState).toBe('disarmed');
+          }
+          state = next;
+        }
+      }),
+    );
+  });
+
+  it('never goes back up the ladder without a person: braking, limp, estopped', () => {
+    const rung = { disarmed: 0, running: 0, braking: 1, limp: 2, estopped: 3 };
+    fc.assert(
+      fc.property(fc.array(anyFacts, { maxLength: 40 }), (history) => {
+        let state = running;
+        for (const facts of history) {
+          const next = superviseFrame(state, facts, robot);
+          expect(rung[next.robotState]).toBeGreaterThanOrEqual(rung[state.robotState]);
+          state = next;
+        }
+      }),
+    );
+  });
+});

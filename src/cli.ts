@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { Command } from 'commander';
 import { revision } from './commands/context.ts';
 import { registerControl } from './commands/control.ts';

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { configPath, findConfig, withConfig } from './context.ts';
 import { complain } from './output.ts';
 
-const cli = fileURLToPath(new URL('../cli.js', import.meta.url));
+const cli = fileURLToPath(new URL('../h2o-edge.cjs', import.meta.url));
 
 /** Longest wait before a process that ends again and again is started once more [ms]. */
 const LONGEST_PAUSE = 5000;
@@ -32,7 +32,7 @@ export function realTimePrefix(priority: number): string[] {
   return allowed ? words : [];
 }
 
-/** Starts the control process with what it cannot give itself: priority, and threads enough for waiting file work. */
+/** Starts the control process with what it cannot give itself: priority. */
 export function startControl(config: string, priority: number): ChildProcess {
   const [program = process.execPath, ...words] = [
     ...realTimePrefix(priority),
@@ -42,15 +42,8 @@ export function startControl(config: string, priority: number): ChildProcess {
     '--config',
     config,
   ];
-  return spawn(program, words, { stdio: ['ignore', 'inherit', 'inherit'], env: controlEnvironment() });
+  return spawn(program, words, { stdio: ['ignore', 'inherit', 'inherit'] });
 }
-
-/** serialport reads through libuv's threads: with the default four, four waiting file calls stop every read. */
-export const controlEnvironment = (): NodeJS.ProcessEnv => ({
-  ...process.env,
-  UV_THREADPOOL_SIZE: '16',
-  ORT_DISABLE_TELEMETRY: '1',
-});
 
 interface Supervised {
   stop(): void;

@@ -107,8 +107,10 @@ export class Control {
     this.#stops.push(() => server.stop());
 
     session.accepted$.subscribe(({ sensorRate }) => {
-      if (!controllers.prepare(sensorRate)) log.warn({ sensorRate }, 'the robot cannot be balanced at this sensor rate');
+      if (!controllers.prepare(sensorRate))
+        log.warn({ sensorRate }, 'the robot cannot be balanced at this sensor rate');
     });
+    session.state$.subscribe((state) => control.sessionChanged(state));
     control.events$.subscribe(audit);
     link.open$.subscribe((open) => {
       if (open) {

@@ -7,10 +7,13 @@ import type { Chunk, Sensed } from './tick.ts';
 /** Decoder state that outlives one chunk, and is begun anew when the port is opened or the MCU restarts. */
 export class FrameSource {
   readonly decoder = new FrameDecoder({ from: 'mcu' });
+  /** sensor frames that came while the MCU did not obey this host */
+  beforeSession = 0;
   readonly #session: McuSession;
   #sequence = new Unwrapper(16);
   #time = new Unwrapper(32);
   #first = true;
+  #restarts = 0;
 
   constructor(session: McuSession) {
     this.#session = session;
@@ -22,6 +25,7 @@ export class FrameSource {
   }
 
   #restart(): void {
+    this.#restarts = this.#session.restarts;
     this.#sequence = new Unwrapper(16);
     this.#time = new Unwrapper(32);
     this.#first = true;
@@ -33,10 +37,12 @@ export class FrameSource {
     for (const frame of this.decoder.push(bytes)) {
       if (frame.message.kind !== 'sensors') {
         this.#session.receive(frame);
-        if (this.#session.restarted) {
-          this.#session.restarted = false;
-          this.#restart();
-        }
+        if (this.#session.restarts !== this.#restarts) this.#restart();
+        continue;
+      }
+      // PROTOCOL.md §4.1: until the MCU obeys this host, `sensors` are not taken for true.
+      if (this.#session.state !== 'accepted') {
+        this.beforeSession += 1;
         continue;
       }
       sensed.push({

@@ -1,4 +1,4 @@
-import { Subject } from 'rxjs';
+import { BehaviorSubject, Subject } from 'rxjs';
 import type { Frame } from '../protocol/frame.ts';
 import { FrameEncoder } from '../protocol/frame.ts';
 import type { Hello, LatchCause, Message } from '../protocol/messages.gen.ts';
@@ -16,7 +16,8 @@ export interface McuSessionOptions {
 
 /** The host's side of PROTOCOL.md's session: `hello`, latches, and the frames that are not part of the control loop. */
 export class McuSession {
-  state: SessionState = 'waiting';
+  /** told of each change of `state` */
+  readonly state$ = new BehaviorSubject<SessionState>('waiting');
   /** the MCU's latest `hello` */
   peer: Hello | undefined;
   nonce = 0;
@@ -28,8 +29,8 @@ export class McuSession {
   readonly accepted$ = new Subject<Hello>();
   /** the MCU says that torque is off */
   readonly estopEcho$ = new Subject<void>();
-  /** the MCU restarted since the last look */
-  restarted = false;
+  /** times that the MCU was found to have started anew while the port was open */
+  restarts = 0;
   readonly #options: McuSessionOptions;
   #encoder = new FrameEncoder();
   #unanswered = 0;
@@ -38,10 +39,18 @@ export class McuSession {
     this.#options = options;
   }
 
+  get state(): SessionState {
+    return this.state$.value;
+  }
+
+  #enter(state: SessionState): void {
+    if (state !== this.state) this.state$.next(state);
+  }
+
   /** The port was opened: nothing that was known of the other end holds any more. */
   opened(): void {
     this.nonce = this.#options.drawNonce();
-    this.state = 'waiting';
+    this.#enter('waiting');
     this.foreignHellos = 0;
     this.peer = undefined;
     this.#encoder = new FrameEncoder();
@@ -50,7 +59,7 @@ export class McuSession {
   }
 
   closed(): void {
-    this.state = 'waiting';
+    this.#enter('waiting');
   }
 
   /** PROTOCOL.md: the host repeats `hello` until it is answered. Call every half second. */
@@ -112,30 +121,24 @@ export class McuSession {
   }
 
   #receiveHello(hello: Hello): void {
-    const restarted = this.peer !== undefined && this.peer.nonce !== hello.nonce;
-    this.restarted ||= restarted;
+    if (this.peer && this.peer.nonce !== hello.nonce) this.restarts += 1;
     this.peer = hello;
     this.latch = hello.latch;
     this.latchCause = hello.latchCause;
     if (hello.schemaHash !== SCHEMA_HASH || hello.protocolVersion !== PROTOCOL_VERSION) {
-      this.state = 'mismatch';
+      this.#enter('mismatch');
       return;
     }
     if (hello.peerNonce === this.nonce) {
       // One answer to each `hello`; one more was drawn by somebody else's.
       if (this.#unanswered === 0) this.foreignHellos += 1;
       else this.#unanswered -= 1;
-      this.state = 'accepted';
+      this.#enter('accepted');
       this.accepted$.next(hello);
       return;
     }
-    if (hello.peerNonce === 0 && this.state === 'accepted' && !restarted) {
-      // §4: a newcomer that the MCU cannot talk to is answered so; it says nothing about the host in charge.
-      this.foreignHellos += 1;
-      return;
-    }
     // At boot the MCU obeys nobody yet: greet it again.
-    this.state = hello.peerNonce === 0 ? 'waiting' : 'foreign';
+    this.#enter(hello.peerNonce === 0 ? 'waiting' : 'foreign');
   }
 
   /** Both ends by name, for the log and the status. */

@@ -3,7 +3,7 @@ import type { ArmedMode, Mode } from '../messages/mode.ts';
 import type { Refusal } from '../messages/requests.ts';
 import type { Robot } from '../robot/robot.ts';
 import { armingChecks, type ControllerInfo } from '../safety/arming.ts';
-import { type Facts, NO_FACTS } from '../safety/facts.ts';
+import { type Facts, NO_FACTS, type SessionState } from '../safety/facts.ts';
 import { guard } from '../safety/guard.ts';
 import * as supervisor from '../safety/supervisor.ts';
 import type { Controllers } from './controllers.ts';
@@ -47,6 +47,9 @@ export class RobotControl {
   #torque: readonly [number, number] = [0, 0];
   #temperatures = new Map<number, number>();
   #framesRefused = 0;
+  /** the MCU has been active in this mode */
+  #wasActive = false;
+  #restartsAtArming = 0;
   #framesUntilRepeat = 0;
   #clearing = false;
 
@@ -95,6 +98,7 @@ export class RobotControl {
     const running = this.#safety.robotState === 'running';
     const obeyed = decided.sensors.state === 'active';
     this.#framesRefused = running && !obeyed ? this.#framesRefused + 1 : 0;
+    this.#wasActive = running && (this.#wasActive || obeyed);
     return {
       ...decided,
       command,
@@ -108,6 +112,11 @@ export class RobotControl {
   linkChanged(open: boolean): void {
     this.#linkOpen = open;
     if (!open) this.#supervise({ ...this.#facts, linkOpen: false, framesInARow: 0 });
+  }
+
+  /** The MCU answered, or no longer obeys this host. */
+  sessionChanged(session: SessionState): void {
+    if (session !== 'accepted') this.#supervise({ ...this.#facts, session, framesInARow: 0 });
   }
 
   linkSilent(silent: boolean): void {
@@ -141,6 +150,8 @@ export class RobotControl {
       session: session.state,
       foreignHellos: session.foreignHellos,
       framesRefused: this.#framesRefused,
+      // One that was active and is idle again must not be made active by the next command: it forgot that it was stopped.
+      mcuRestarted: session.restarts !== this.#restartsAtArming || (this.#wasActive && sensors.state === 'idle'),
       policyLateness: controllers.lateness,
       policyNonFinite: controllers.nonFinite,
       overruns: this.overruns.inARow,
@@ -233,6 +244,10 @@ export class RobotControl {
     if (sameTask) episodes.startEpisode();
     else episodes.startTask(mode.task);
     this.#framesRefused = 0;
+    if (before.robotState === 'disarmed') {
+      this.#wasActive = false;
+      this.#restartsAtArming = this.#parts.session.restarts;
+    }
     this.#safety = supervisor.enterMode(before, mode);
     this.#announce(before, this.#safety);
     return undefined;

@@ -7,7 +7,7 @@ import { ROBOT_STATES, type RobotState } from './states.ts';
  * `control`. The layout is packed in this order, little-endian; the fields are ordered by size so that each is aligned
  * to its own size, which makes the bytes a valid CDR body as they are.
  */
-const LAYOUT = [
+export const ROW_LAYOUT = [
   ['monotonicNs', 'u64'],
   ['wallNs', 'u64'],
   ['mcuTimeUs', 'u64'],
@@ -38,7 +38,8 @@ const LAYOUT = [
   ['measured', 'u8'],
 ] as const satisfies ReadonlyArray<readonly [string, FieldType, number?]>;
 
-type FieldType = 'u8' | 'u32' | 'u64' | 'f32';
+/** Types of fields; names and sizes are those of the wire protocol. */
+export type FieldType = 'u8' | 'u32' | 'u64' | 'f32';
 
 export const ROW_LAYOUT_VERSION = 1;
 
@@ -100,7 +101,7 @@ export interface Row {
 const SIZE = { u8: 1, u32: 4, u64: 8, f32: 4 } as const;
 const OFFSET = new Map<string, number>();
 let end = 0;
-for (const [name, type, count] of LAYOUT as ReadonlyArray<readonly [string, FieldType, number?]>) {
+for (const [name, type, count] of ROW_LAYOUT as ReadonlyArray<readonly [string, FieldType, number?]>) {
   OFFSET.set(name, end);
   end += SIZE[type] * (count ?? 1);
 }
@@ -108,7 +109,7 @@ for (const [name, type, count] of LAYOUT as ReadonlyArray<readonly [string, Fiel
 /** Bytes of one encoded row. */
 export const ROW_BYTES = end;
 
-const at = (name: (typeof LAYOUT)[number][0]): number => OFFSET.get(name) ?? 0;
+const at = (name: (typeof ROW_LAYOUT)[number][0]): number => OFFSET.get(name) ?? 0;
 
 const U64 = ['monotonicNs', 'wallNs', 'mcuTimeUs', 'sequence', 'boot', 'policyHash'] as const;
 const U32 = ['dtUs', 'episode', 'step', 'limits', 'conditions'] as const;
@@ -145,7 +146,7 @@ export function decodeRow(bytes: Uint8Array): Row | undefined {
   const u64 = (name: (typeof U64)[number]) => view.getBigUint64(at(name), true);
   const u32 = (name: (typeof U32)[number]) => view.getUint32(at(name), true);
   const f32 = (name: (typeof F32)[number]) => view.getFloat32(at(name), true);
-  const u8 = (name: (typeof LAYOUT)[number][0]) => view.getUint8(at(name));
+  const u8 = (name: (typeof ROW_LAYOUT)[number][0]) => view.getUint8(at(name));
   const floats = (name: (typeof F32_ARRAYS)[number], count: number) =>
     Array.from({ length: count }, (_, index) => view.getFloat32(at(name) + 4 * index, true));
 

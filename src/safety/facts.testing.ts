@@ -31,6 +31,7 @@ export const anyFacts: fc.Arbitrary<Facts> = fc.record({
   session: fc.constantFrom('waiting' as const, 'accepted' as const, 'foreign' as const, 'mismatch' as const),
   foreignHellos: fc.nat(3),
   framesRefused: fc.nat(50),
+  mcuRestarted: fc.boolean(),
   policyLateness: fc.nat(20),
   policyNonFinite: fc.nat(3),
   overruns: fc.nat(10),

@@ -41,6 +41,8 @@ export interface Facts {
   readonly foreignHellos: number;
   /** sensor frames since a command of this host asked for `active` and the MCU was not; 0 when it is */
   readonly framesRefused: number;
+  /** the MCU has started anew since the robot was armed */
+  readonly mcuRestarted: boolean;
   /** late policy runs: +4 each, -1 for each in time */
   readonly policyLateness: number;
   /** policy results in a row with a number that is not finite */
@@ -78,6 +80,7 @@ export const NO_FACTS: Facts = {
   session: 'waiting',
   foreignHellos: 0,
   framesRefused: 0,
+  mcuRestarted: false,
   policyLateness: 0,
   policyNonFinite: 0,
   overruns: 0,

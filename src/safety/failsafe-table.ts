@@ -87,6 +87,17 @@ export const FAILSAFE_TABLE = [
     holds: (facts) => facts.framesRefused > 20,
   },
   {
+    id: 'mcu-restarted',
+    says: 'the motor controller started anew while the robot was armed',
+    remedy: 'find out why (supply, watchdog, firmware); disarm and arm again',
+    action: 'limp',
+    clears: 'disarm',
+    debounce: 1,
+    source:
+      'PROTOCOL.md §7.5: latches do not outlive a reset of the MCU, so the host must not go on as if nothing were',
+    holds: (facts) => facts.mcuRestarted,
+  },
+  {
     id: 'estimate-not-finite',
     says: 'the state estimate is not a number',
     remedy: 'report this with the log; disarm and arm again',

@@ -29,6 +29,7 @@ const FACTS_FOR: Record<ConditionId, Partial<Facts>> = {
   'mcu-fault': { faults: 1 },
   'mcu-watchdog': { watchdogLatched: true },
   'mcu-not-active': { framesRefused: 21 },
+  'mcu-restarted': { mcuRestarted: true },
   'estimate-not-finite': { estimateFinite: false },
   'attitude-implausible': { attitudeNorm: 0 },
   tilt: { tilt: robot.limits.tilt + 0.01 },

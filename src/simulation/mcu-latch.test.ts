@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Faults } from '../protocol/messages.gen.ts';
 import { loadRobot } from '../robot/robot.ts';
-import { TestBench } from './test-host.ts';
+import { TestBench } from './host.testing.ts';
 
 const robot = loadRobot('wheel-legged');
 

@@ -4,8 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { EdgeError } from '../errors.ts';
 import { RESOLUTION } from '../protocol/messages.gen.ts';
 import { loadRobot } from '../robot/robot.ts';
+import { TestHost } from './host.testing.ts';
 import { type LogRow, Playback, parseLog, readLog } from './playback.ts';
-import { TestHost } from './test-host.ts';
 import { VirtualMcu } from './virtual-mcu.ts';
 
 const robot = loadRobot('wheel-legged');

@@ -7,8 +7,8 @@ import { ReadStream } from 'node:tty';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import type { Command, Sensors } from '../protocol/messages.gen.ts';
 import { loadRobot } from '../robot/robot.ts';
+import { TestHost } from './host.testing.ts';
 import { RobotSim, type RobotSimOptions } from './robot-sim.ts';
-import { TestHost } from './test-host.ts';
 
 const robot = loadRobot('wheel-legged');
 const directory = mkdtempSync(join(tmpdir(), 'sim-'));

@@ -167,6 +167,8 @@ export class RobotSim {
 
   async #unplug(core: SimCore): Promise<void> {
     const pty = this.#pty;
+    // what is still in its pipe comes from a host that is unplugged
+    pty?.onData(() => undefined);
     this.#pty = undefined;
     this.#heardAt = Number.NEGATIVE_INFINITY;
     core.unplug();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { loadRobot } from '../robot/robot.ts';
-import { BenchPlant, TestBench, TestHost } from './test-host.ts';
+import { BenchPlant, TestBench, TestHost } from './host.testing.ts';
 
 const robot = loadRobot('wheel-legged');
 const watchdogFrames = robot.timing.mcuWatchdog / 5;

@@ -15,7 +15,7 @@ import { ControlClient } from '../control-client.ts';
 import { exitOf, realTimePrefix, startControl } from '../run.ts';
 import { SimulatorClient } from '../simulator-client.ts';
 
-const cli = fileURLToPath(new URL('../../cli.js', import.meta.url));
+const cli = fileURLToPath(new URL('../../h2o-edge.cjs', import.meta.url));
 
 /** SCHED_FIFO priorities of the demo: the simulator stands for hardware, which nothing preempts; control comes next. */
 const SIMULATOR_PRIORITY = 60;

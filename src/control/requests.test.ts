@@ -1,0 +1,241 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { signCommand } from '../keys/command.ts';
+import { generateKeyPair, type KeyPair, keyId } from '../keys/key-pair.ts';
+import { trustEntry, trustStoreOf } from '../keys/trust-store.ts';
+import type { Command } from '../messages/requests.ts';
+import type { Status } from '../messages/status.ts';
+import { latchOnDisk, type RobotControlRig, robotControlRig, standing } from './control-rig.testing.ts';
+import { requestHandler } from './requests.ts';
+import type { ControlEvent } from './robot-control.ts';
+import { RawClient, socketFolder, until } from './socket.testing.ts';
+import { SocketServer } from './socket-server.ts';
+
+const operator = generateKeyPair();
+const release = generateKeyPair();
+const stranger = generateKeyPair();
+const trust = trustStoreOf([
+  trustEntry(operator.publicKey, 'operator', 'Anna'),
+  trustEntry(release.publicKey, 'release', 'build'),
+]);
+const status = { name: 'robot-1' } as Status;
+
+let folder: ReturnType<typeof socketFolder>;
+let disk: ReturnType<typeof latchOnDisk>;
+let rig: RobotControlRig;
+let server: SocketServer;
+let audit: ControlEvent[];
+let now: number;
+let echo: () => void;
+let counter: number;
+
+beforeEach(async () => {
+  folder = socketFolder();
+  disk = latchOnDisk();
+  rig = robotControlRig({ latch: disk.latch });
+  rig.settle();
+  audit = [];
+  now = 1000;
+  counter = 0;
+  const counters = new Map<string, number>();
+  const parts = {
+    name: 'robot-1',
+    control: rig.control,
+    trust,
+    counters,
+    status: () => status,
+    estopConfirmed: () =>
+      new Promise<void>((resolve) => {
+        echo = resolve;
+      }),
+    mcuSettled: async () => void rig.frame({ state: 'idle' }),
+    audit: (event: ControlEvent) => void audit.push(event),
+    now: () => now,
+  };
+  server = new SocketServer({ path: folder.path, handlerFor: () => requestHandler(parts) });
+  await server.start();
+});
+afterEach(async () => {
+  await server.stop();
+  folder.remove();
+  await disk.remove();
+});
+
+const client = () => RawClient.connect(folder.path);
+const state = () => rig.control.safety.robotState;
+const start: Command = { name: 'mode', mode: standing };
+
+async function challengeFor(who: RawClient): Promise<string> {
+  return String((await who.ask({ request: 'challenge' })).challenge);
+}
+
+interface Signed {
+  key?: KeyPair;
+  robot?: string;
+  challenge?: string;
+  counter?: number;
+  command?: Command;
+}
+
+/** A command as an operator would sign it, but for what is given. */
+async function signed(who: RawClient, over: Signed = {}) {
+  const challenge = over.challenge ?? (await challengeFor(who));
+  counter += 1;
+  return signCommand(
+    {
+      robot: over.robot ?? 'robot-1',
+      challenge,
+      counter: over.counter ?? counter,
+      command: over.command ?? start,
+    },
+    (over.key ?? operator).privateKey,
+  );
+}
+
+const send = (who: RawClient, envelope: unknown) => who.ask({ request: 'command', envelope });
+const codeOf = (answer: Record<string, unknown>) => (answer.refusal as { code: string } | undefined)?.code;
+
+describe('a signed command', () => {
+  it('starts the robot, and who gave it is on record', async () => {
+    const one = await client();
+    expect(await send(one, await signed(one))).toMatchObject({ ok: true });
+    expect(state()).toBe('running');
+    expect(audit).toEqual([{ event: 'command-accepted', command: start, keyId: keyId(operator.publicKey) }]);
+  });
+
+  it('resets a stop', async () => {
+    const one = await client();
+    await rig.control.estop('anna');
+    expect(await send(one, await signed(one, { command: { name: 'reset' } }))).toMatchObject({ ok: true });
+    expect(state()).toBe('disarmed');
+  });
+
+  it('that the robot cannot follow is answered with what is in the way, and goes on record as refused', async () => {
+    const one = await client();
+    await rig.control.estop('anna');
+    const answer = await send(one, await signed(one));
+    expect(codeOf(answer)).toContain('estop');
+    expect(audit.at(-1)).toMatchObject({ event: 'command-refused', reason: codeOf(answer) });
+    expect(state()).toBe('estopped');
+  });
+});
+
+describe('a command is refused', () => {
+  it.each<[string, Signed]>([
+    ['unknown-key', { key: stranger }],
+    ['wrong-role', { key: release }],
+    ['other-robot', { robot: 'robot-2' }],
+    ['challenge-unknown-or-used', { challenge: 'AAAAAAAAAAAAAAAAAAAAAA' }],
+  ])('as "%s"', async (reason, over) => {
+    const one = await client();
+    const answer = await send(one, await signed(one, over));
+    expect(codeOf(answer)).toBe(reason);
+    expect((answer.refusal as { remedy: string }).remedy).not.toBe('');
+    expect(state()).toBe('disarmed');
+    expect(audit).toEqual([{ event: 'command-refused', reason }]);
+  });
+
+  it('when it is not signed at all', async () => {
+    const one = await client();
+    for (const envelope of [start, { payload: JSON.stringify(start) }, null, 'start']) {
+      expect(codeOf(await send(one, envelope))).toBe('malformed-envelope');
+    }
+    expect(state()).toBe('disarmed');
+  });
+
+  it('when its text was changed after it was signed', async () => {
+    const one = await client();
+    const envelope = await signed(one);
+    const payload = envelope.payload.replace('standing-still', 'moving-straight');
+    expect(codeOf(await send(one, { ...envelope, payload }))).toBe('bad-signature');
+  });
+
+  it('when it is played again', async () => {
+    const one = await client();
+    const envelope = await signed(one);
+    await send(one, envelope);
+    rig.control.disarm();
+    expect(codeOf(await send(one, envelope))).toBe('challenge-unknown-or-used');
+    expect(state()).toBe('disarmed');
+  });
+
+  it('when its challenge was given to another connection', async () => {
+    const [one, two] = [await client(), await client()];
+    const envelope = await signed(two, { challenge: await challengeFor(one) });
+    expect(codeOf(await send(two, envelope))).toBe('challenge-unknown-or-used');
+    expect(await send(one, envelope)).toMatchObject({ ok: true });
+  });
+
+  it('when its challenge is too old', async () => {
+    const one = await client();
+    const envelope = await signed(one);
+    now += 10_001;
+    expect(codeOf(await send(one, envelope))).toBe('challenge-expired');
+  });
+
+  it('when its counter does not rise, also over another connection', async () => {
+    const [one, two] = [await client(), await client()];
+    await send(one, await signed(one, { counter: 50 }));
+    expect(codeOf(await send(two, await signed(two, { counter: 50 })))).toBe('counter-not-above-last');
+    expect(await send(two, await signed(two, { counter: 51 }))).toMatchObject({ ok: true });
+  });
+
+  it('when too many came on one connection in a second, and no other connection pays for it', async () => {
+    const [loud, quiet] = [await client(), await client()];
+    const answers = [];
+    for (let count = 0; count < 12; count++) answers.push(codeOf(await send(loud, {})));
+    expect(answers).toEqual([...Array(10).fill('malformed-envelope'), 'too-many-commands', 'too-many-commands']);
+    expect(await send(quiet, await signed(quiet))).toMatchObject({ ok: true });
+    now += 100;
+    expect([codeOf(await send(loud, {})), codeOf(await send(loud, {}))]).toEqual([
+      'malformed-envelope',
+      'too-many-commands',
+    ]);
+    now += 60_000;
+    const later = [];
+    for (let count = 0; count < 11; count++) later.push(codeOf(await send(loud, {})));
+    expect(later.filter((code) => code === 'too-many-commands')).toHaveLength(1);
+  });
+});
+
+describe('without a signature anybody may', () => {
+  it('stop: received at once, then latched on disk, then confirmed by the MCU', async () => {
+    const one = await client();
+    expect(await one.ask({ request: 'estop', source: 'a passer-by' })).toMatchObject({ ok: true, stage: 'received' });
+    expect(state()).toBe('estopped');
+    await until(() => one.answers.some(({ stage }) => stage === 'latched'));
+    expect(one.answers.at(-1)).toMatchObject({ stage: 'latched', onDisk: true });
+    expect(one.answers.some(({ stage }) => stage === 'confirmed')).toBe(false);
+    echo();
+    await until(() => one.answers.some(({ stage }) => stage === 'confirmed'));
+    expect(one.answers.map(({ id, stage }) => [id, stage])).toEqual([
+      [1, 'received'],
+      [1, 'latched'],
+      [1, 'confirmed'],
+    ]);
+    expect(rig.latch.source).toBe('a passer-by');
+  });
+
+  it('stop although their commands are too many', async () => {
+    const one = await client();
+    for (let count = 0; count < 12; count++) await send(one, {});
+    expect(await one.ask({ request: 'estop', source: 'anna' })).toMatchObject({ ok: true });
+    expect(state()).toBe('estopped');
+  });
+
+  it('disarm', async () => {
+    rig.control.enterMode(standing);
+    expect(await (await client()).ask({ request: 'disarm' })).toMatchObject({ ok: true });
+    expect(state()).toBe('disarmed');
+  });
+
+  it('ask for the status', async () => {
+    expect(await (await client()).ask({ request: 'status' })).toMatchObject({ ok: true, status });
+  });
+
+  it('ask for a challenge, a new one each time, with the name of the robot to sign for', async () => {
+    const one = await client();
+    const [first, second] = [await one.ask({ request: 'challenge' }), await one.ask({ request: 'challenge' })];
+    expect(first).toMatchObject({ robot: 'robot-1', expiresInMs: 10_000 });
+    expect(first.challenge).not.toBe(second.challenge);
+  });
+});

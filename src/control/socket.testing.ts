@@ -1,0 +1,58 @@
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { jsonForSocket, SocketKind, SocketSplitter } from '../messages/socket-frame.ts';
+
+type Json = Record<string, unknown>;
+
+/** A client that says what it is told to, right or wrong, and keeps what it hears. */
+export class RawClient {
+  readonly answers: Json[] = [];
+  readonly rows: Buffer[] = [];
+  closed = false;
+  readonly socket: Socket;
+  readonly #splitter = new SocketSplitter();
+  #id = 0;
+
+  private constructor(socket: Socket) {
+    this.socket = socket;
+    socket.on('error', () => {});
+    socket.on('close', () => {
+      this.closed = true;
+    });
+    socket.on('data', (bytes) => {
+      for (const { kind, payload } of this.#splitter.push(bytes) ?? []) {
+        if (kind === SocketKind.row) this.rows.push(Buffer.from(payload));
+        else this.answers.push(JSON.parse(payload.toString('utf8')));
+      }
+    });
+  }
+
+  static async connect(path: string): Promise<RawClient> {
+    const socket = connect(path);
+    await once(socket, 'connect');
+    return new RawClient(socket);
+  }
+
+  /** Sends a request and waits for its first answer. */
+  async ask(request: Json): Promise<Json> {
+    this.#id += 1;
+    const id = this.#id;
+    this.socket.write(jsonForSocket({ id, ...request }));
+    await until(() => this.answers.some((answer) => answer.id === id) || this.closed);
+    return this.answers.find((answer) => answer.id === id) ?? {};
+  }
+}
+
+/** Waits until something is so; a test that waits in vain ends by its own time limit. */
+export async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 1));
+}
+
+/** A folder for a socket, and what removes it. */
+export function socketFolder(): { path: string; remove: () => void } {
+  const folder = mkdtempSync(join(tmpdir(), 'h2o-socket-'));
+  return { path: join(folder, 'run', 'control.sock'), remove: () => rmSync(folder, { recursive: true }) };
+}

@@ -1,0 +1,97 @@
+import { describe, expect, it } from 'vitest';
+import type { z } from 'zod';
+import { describeMode, modeSchema } from './mode.ts';
+import { answerSchema, commandSchema, requestSchema } from './requests.ts';
+
+/** Paths of everything that a schema has against a value. */
+const complaints = (schema: z.ZodType, value: unknown): string[] =>
+  (schema.safeParse(value).error?.issues ?? []).flatMap((issue) =>
+    issue.code === 'unrecognized_keys' ? issue.keys : [issue.path.join('.')],
+  );
+
+describe('a mode', () => {
+  it.each([
+    [{ task: 'disarmed' }],
+    [{ task: 'standing-still', controller: 'balancer' }],
+    [{ task: 'moving-straight', controller: 'moving-straight-h2o-1', targetVelocity: -0.2 }],
+  ])('is taken as %o', (mode) => {
+    expect(modeSchema.parse(mode)).toEqual(mode);
+  });
+
+  it.each([
+    ['task', { task: 'flying', controller: 'balancer' }],
+    ['task', {}],
+    ['controller', { task: 'standing-still' }],
+    ['controller', { task: 'standing-still', controller: '../balancer' }],
+    ['controller', { task: 'standing-still', controller: 'Balancer' }],
+    ['controller', { task: 'standing-still', controller: 'a'.repeat(64) }],
+    ['targetVelocity', { task: 'standing-still', controller: 'balancer', targetVelocity: 6 }],
+    ['targetVelocity', { task: 'standing-still', controller: 'balancer', targetVelocity: Number.NaN }],
+    ['targetVelocity', { task: 'standing-still', controller: 'balancer', targetVelocity: '0.2' }],
+    ['controller', { task: 'disarmed', controller: 'balancer' }],
+    ['speed', { task: 'standing-still', controller: 'balancer', speed: 1 }],
+  ])('is refused by the name of its "%s" in %o', (name, mode) => {
+    expect(complaints(modeSchema, mode)).toEqual([name]);
+  });
+
+  it('is described in a phrase that names task, controller and speed', () => {
+    expect(describeMode({ task: 'disarmed' })).toBe('disarmed');
+    expect(describeMode({ task: 'standing-still', controller: 'balancer' })).toBe('standing-still under balancer');
+    expect(describeMode({ task: 'standing-still', controller: 'balancer', targetVelocity: 0 })).toContain('at 0 m/s');
+  });
+});
+
+describe('a request', () => {
+  it.each([
+    [{ request: 'status' }],
+    [{ request: 'estop', source: 'anna' }],
+    [{ request: 'disarm' }],
+    [{ request: 'challenge' }],
+    [{ request: 'command', envelope: { anything: 1 } }],
+    [{ request: 'subscribe', rows: true, events: false }],
+  ])('is taken as %o', (request) => {
+    expect(requestSchema.parse(request)).toEqual(request);
+  });
+
+  it.each([
+    ['request', { request: 'start' }],
+    ['request', {}],
+    ['source', { request: 'estop' }],
+    ['source', { request: 'estop', source: 'x'.repeat(65) }],
+    ['rows', { request: 'subscribe', rows: 1, events: true }],
+    ['events', { request: 'subscribe', rows: true }],
+    ['force', { request: 'disarm', force: true }],
+  ])('is refused by the name of its "%s" in %o', (name, request) => {
+    expect(complaints(requestSchema, request)).toEqual([name]);
+  });
+
+  it('is refused when it is no object at all', () => {
+    for (const value of [null, 1, 'estop', []]) expect(requestSchema.safeParse(value).success).toBe(false);
+  });
+});
+
+describe('a command', () => {
+  it('is a mode or a reset', () => {
+    expect(commandSchema.safeParse({ name: 'reset' }).success).toBe(true);
+    expect(commandSchema.safeParse({ name: 'mode', mode: { task: 'disarmed' } }).success).toBe(true);
+  });
+
+  it.each([
+    ['name', { name: 'estop' }],
+    ['mode.controller', { name: 'mode', mode: { task: 'standing-still' } }],
+    ['mode', { name: 'reset', mode: { task: 'disarmed' } }],
+  ])('is refused by the name of its "%s" in %o', (name, command) => {
+    expect(complaints(commandSchema, command)).toEqual([name]);
+  });
+});
+
+describe('an answer', () => {
+  it('says yes, or no with a code, words and a remedy', () => {
+    const refusal = { code: 'c', message: 'm', remedy: 'r' };
+    expect(answerSchema.safeParse({ id: 1, ok: true, stage: 'latched', onDisk: true }).success).toBe(true);
+    expect(answerSchema.safeParse({ id: 1, ok: false, refusal }).success).toBe(true);
+    expect(answerSchema.safeParse({ id: 1, ok: false }).success).toBe(false);
+    expect(answerSchema.safeParse({ id: 1, ok: true, stage: 'done' }).success).toBe(false);
+    expect(answerSchema.safeParse({ ok: true }).success).toBe(false);
+  });
+});

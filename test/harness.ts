@@ -1,0 +1,476 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import type { KeyObject } from 'node:crypto';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { onTestFailed, onTestFinished } from 'vitest';
+import { CONFIG_NAME, OPERATOR_KEY_NAME } from '../src/commands/context.ts';
+import { ControlClient } from '../src/commands/control-client.ts';
+import { SimulatorClient, type Truth } from '../src/commands/simulator-client.ts';
+import { EdgeError } from '../src/errors.ts';
+import { generateKeyPair, writePrivateKey } from '../src/keys/key-pair.ts';
+import { formatTrustFile, readTrustFile, type TrustEntry, trustEntry } from '../src/keys/trust-store.ts';
+import type { Config } from '../src/messages/config.ts';
+import type { ArmedMode } from '../src/messages/mode.ts';
+import { decodeRow, type Row } from '../src/messages/row.ts';
+import { jsonForSocket, SocketKind, SocketSplitter } from '../src/messages/socket-frame.ts';
+import type { Status } from '../src/messages/status.ts';
+import { modelsDirectory } from '../src/robot/robot.ts';
+
+/**
+ * Real processes for tests: the built command line, a simulated robot on a real pty, a real control. MCU time is the clock
+ * (`--pace lockstep`), so that a slow machine changes nothing; whatever waits here waits for a condition.
+ */
+
+export const CLI = fileURLToPath(new URL('../dist/cli.js', import.meta.url));
+
+export const STAND: ArmedMode = { task: 'standing-still', controller: 'balancer' };
+export const STAND_BY_POLICY: ArmedMode = { task: 'standing-still', controller: 'standing-still-balancer' };
+export const MOVE_BY_POLICY: ArmedMode = { task: 'moving-straight', controller: 'moving-straight-balancer' };
+
+/** What never became true is an error and not a test that hangs; far above what a busy machine needs [ms]. */
+const PATIENCE = 45_000;
+
+const ROBOT_NAME = 'wheel-legged.yaml';
+
+/**
+ * A robot whose host is patient. In step with the answers a frame that was lost holds MCU time for a second; the host's
+ * silence watchdog, which knows host time only, would take that for a dead port.
+ */
+export const patientHost = (text: string): string => {
+  const patient = text.replace(/(sensorSilence: \{ value: )50,/, '$110000,');
+  if (patient === text) throw new Error('the robot file states sensorSilence in another way');
+  return patient;
+};
+
+type Maybe<T> = T | undefined | false;
+
+/**
+ * Looks again and again until there is something to see.
+ * @returns what it saw
+ */
+export async function until<T>(what: string, look: () => Maybe<T> | Promise<Maybe<T>>): Promise<T> {
+  const deadline = performance.now() + PATIENCE;
+  for (;;) {
+    const seen = await look();
+    if (seen !== undefined && seen !== false) return seen;
+    if (performance.now() > deadline) throw new Error(`never came true: ${what}`);
+    await delay(5);
+  }
+}
+
+/** A folder that goes with the test. */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'h2o-test-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+const environmentOf = (more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv => {
+  const { NODE_OPTIONS: _, H2O_EDGE_CONFIG: __, ...rest } = process.env;
+  return { ...rest, UV_THREADPOOL_SIZE: '16', ORT_DISABLE_TELEMETRY: '1', ...more };
+};
+
+export interface Finished {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a command of the built command line to its end. */
+export async function h2oEdge(words: readonly string[], folder = tmpdir()): Promise<Finished> {
+  const child = spawn(process.execPath, [CLI, ...words], { cwd: folder, env: environmentOf() });
+  const output = { stdout: '', stderr: '' };
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output.stdout += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    output.stderr += text;
+  });
+  // A command that hangs must not outlive its test.
+  onTestFinished(() => endProcess(child));
+  const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+  return { code, ...output };
+}
+
+/** The machine's answer: the last line on stdout. */
+export function lastLine({ stdout }: Finished): Record<string, unknown> {
+  return JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '');
+}
+
+/** A process by its number and the moment of its start, so that a number that was given again is not mistaken for it. */
+interface ProcessIdentity {
+  readonly pid: number;
+  readonly started: string;
+}
+
+/** Fields of /proc/PID/stat behind the program's name; `undefined` when there is no such process, or only its remains. */
+export function processStat(pid: number): string[] | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    // Remains whose threads have not all ended still hold their sockets and ports.
+    return fields[0] === 'Z' && readdirSync(`/proc/${pid}/task`).length === 1 ? undefined : fields;
+  } catch {
+    return undefined;
+  }
+}
+
+export const isAlive = ({ pid, started }: ProcessIdentity): boolean => processStat(pid)?.[19] === started;
+
+/** A process and all below it. */
+export function familyOf(pid: number): ProcessIdentity[] {
+  const parents = new Map<number, number>();
+  for (const name of readdirSync('/proc')) {
+    const fields = /^\d+$/.test(name) ? processStat(Number(name)) : undefined;
+    if (fields) parents.set(Number(name), Number(fields[1]));
+  }
+  const family = [pid];
+  for (const member of family) {
+    for (const [child, parent] of parents) if (parent === member) family.push(child);
+  }
+  return family.flatMap((member) => {
+    const started = processStat(member)?.[19];
+    return started === undefined ? [] : [{ pid: member, started }];
+  });
+}
+
+/** Asks a process to end, then ends it and all that it had started. */
+async function endProcess(child: ChildProcess): Promise<void> {
+  const { pid } = child;
+  if (pid === undefined) return;
+  const family = familyOf(pid);
+  const gone = () => !family.some(isAlive);
+  child.kill('SIGTERM');
+  const patience = performance.now() + 3000;
+  while (!gone() && performance.now() < patience) await delay(5);
+  for (const member of family.filter(isAlive)) process.kill(member.pid, 'SIGKILL');
+  await until('the processes of the test have ended', gone);
+}
+
+export interface RobotOptions {
+  readonly pace?: 'lockstep' | 'real';
+  /** further words for `robot-sim`; by default a hand holds the robot until it is armed */
+  readonly simulator?: readonly string[];
+  /** further keys of the configuration */
+  readonly config?: Partial<Omit<Config, 'serial'>>;
+  /** puts policy bundles into the folder, signed by a release key that the robot trusts */
+  readonly bundles?: (folder: string, release: KeyObject) => Promise<void> | void;
+  /** changes the robot file that control and simulator read */
+  readonly robotFile?: (text: string) => string;
+  /** further environment of control */
+  readonly environment?: NodeJS.ProcessEnv;
+}
+
+/** A simulated robot with its control, as processes of their own in a folder of their own. They end with the test. */
+export class TestRobot {
+  readonly folder: string;
+  readonly operator: KeyObject;
+  readonly simulator: SimulatorClient;
+  readonly simulatorProcess: ChildProcess;
+  /** what the processes complained of */
+  log = '';
+  readonly #options: RobotOptions;
+  #control: ControlClient | undefined;
+  #controlProcess: ChildProcess | undefined;
+
+  private constructor(
+    folder: string,
+    operator: KeyObject,
+    simulator: SimulatorClient,
+    simulatorProcess: ChildProcess,
+    options: RobotOptions,
+  ) {
+    this.folder = folder;
+    this.operator = operator;
+    this.simulator = simulator;
+    this.simulatorProcess = simulatorProcess;
+    this.#options = options;
+  }
+
+  /** The simulated robot alone, with everything in place for a control. */
+  static async withoutControl(options: RobotOptions = {}): Promise<TestRobot> {
+    const folder = temporaryFolder();
+    const operator = await furnish(folder, options);
+    const { pace = 'lockstep', simulator: more = ['--hand'] } = options;
+    const socket = join(folder, 'sim.sock');
+    const words = ['robot-sim', '--pace', pace, '--link', join(folder, 'port'), '--socket', socket, ...more];
+    if (options.robotFile) words.push('--robot', join(folder, ROBOT_NAME));
+    const child = spawn(process.execPath, [CLI, ...words], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: environmentOf(),
+    });
+    onTestFinished(() => endProcess(child));
+    await lineFrom(child);
+    const simulator = await SimulatorClient.connect(socket);
+    onTestFinished(() => simulator.close());
+    const robot = new TestRobot(folder, operator, simulator, child, options);
+    robot.#listen('robot-sim', child);
+    onTestFailed(() => {
+      process.stderr.write(robot.log);
+    });
+    return robot;
+  }
+
+  /** The simulated robot and its control, which hears it. */
+  static async start(options: RobotOptions = {}): Promise<TestRobot> {
+    const robot = await TestRobot.withoutControl(options);
+    await robot.startControl();
+    return robot;
+  }
+
+  get port(): string {
+    return join(this.folder, 'port');
+  }
+
+  get configPath(): string {
+    return join(this.folder, CONFIG_NAME);
+  }
+
+  get controlSocket(): string {
+    return join(this.folder, 'run', 'control.sock');
+  }
+
+  get latchFile(): string {
+    return join(this.folder, 'state', 'estop');
+  }
+
+  /** The connection to the control that runs now. */
+  get control(): ControlClient {
+    if (!this.#control) throw new Error('control has not been started');
+    return this.#control;
+  }
+
+  /** @param supervisor `run` starts control and starts it again */
+  async startControl(command: 'control' | 'run' = 'control'): Promise<void> {
+    const child = spawn(process.execPath, [CLI, command, '--config', this.configPath], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: environmentOf(this.#options.environment),
+    });
+    onTestFinished(() => endProcess(child));
+    this.#controlProcess = child;
+    this.#listen(command, child);
+    await this.connect();
+    await until('the motor controller has accepted this control', async () => {
+      const { mcu } = await this.control.status();
+      return mcu.session === 'accepted';
+    });
+  }
+
+  /** Connects to the control that runs now, or will in a moment. */
+  async connect(): Promise<void> {
+    this.#control?.close();
+    this.#control = await until('control listens', async () => {
+      const child = this.#controlProcess;
+      if (child && child.exitCode !== null) throw new Error(`control ended with code ${child.exitCode}\n${this.log}`);
+      try {
+        return await ControlClient.connect(this.controlSocket);
+      } catch (error) {
+        if (error instanceof EdgeError) return undefined;
+        throw error;
+      }
+    });
+    const client = this.#control;
+    onTestFinished(() => client.close());
+  }
+
+  /** @returns process number of the control that answers */
+  async controlPid(): Promise<number> {
+    return (await this.control.status()).pid;
+  }
+
+  /** kill -9, as a crash would; returns when it is gone. */
+  async killControl(): Promise<void> {
+    const [control] = familyOf(await this.controlPid());
+    if (!control) throw new Error('control is gone already');
+    process.kill(control.pid, 'SIGKILL');
+    await until('control is gone', () => !isAlive(control));
+  }
+
+  /** Arms, as soon as the arming checks let it. */
+  async arm(mode: ArmedMode = STAND): Promise<void> {
+    let refusal = '';
+    await until(`armed for ${mode.task}`, async () => {
+      try {
+        await this.control.command({ name: 'mode', mode }, this.operator);
+        return true;
+      } catch (error) {
+        if (!(error instanceof EdgeError) || error.codeName !== 'requestRefused') throw error;
+        refusal = error.message;
+        // Signature checks are rationed; and only MCU time can change anything.
+        await this.simulator.wait(0.1);
+        return false;
+      }
+    }).catch((error: unknown) => {
+      throw new Error(`${error instanceof Error ? error.message : error}: ${refusal}`);
+    });
+  }
+
+  /** Arms and lets it stand by itself, without the hand. */
+  async stand(mode: ArmedMode = STAND): Promise<void> {
+    await this.arm(mode);
+    await until('the hand has let go', async () => {
+      const { state, hand } = await this.simulator.truth();
+      return state === 'active' && !hand;
+    });
+    await this.simulator.wait(1);
+  }
+
+  /** Somebody picks it up. */
+  async lift(): Promise<void> {
+    await this.simulator.request('lift');
+    await this.simulator.wait(1.5);
+  }
+
+  async reset(): Promise<void> {
+    await this.control.command({ name: 'reset' }, this.operator);
+  }
+
+  /** Waits until the simulator's ground truth is so. */
+  truth(what: string, isSo: (truth: Truth) => boolean): Promise<Truth> {
+    return until(what, async () => {
+      const truth = await this.simulator.truth();
+      return isSo(truth) && truth;
+    });
+  }
+
+  /** Waits until control's status says so. */
+  status(what: string, isSo: (status: Status) => boolean): Promise<Status> {
+    return until(what, async () => {
+      const status = await this.control.status();
+      return isSo(status) && status;
+    });
+  }
+
+  /** From now on every row of this control is kept. */
+  async collectRows(): Promise<Row[]> {
+    const rows: Row[] = [];
+    this.control.onRow = (bytes) => {
+      const row = decodeRow(bytes);
+      if (!row) throw new Error('a row could not be decoded');
+      rows.push(row);
+    };
+    await this.control.subscribe({ rows: true, events: false });
+    return rows;
+  }
+
+  /** A command of the command line, for this robot. */
+  order(...words: string[]): Promise<Finished> {
+    return h2oEdge([...words, '--config', this.configPath], this.folder);
+  }
+
+  #listen(name: string, child: ChildProcess): void {
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.log += `${name}: ${text}`;
+    });
+  }
+}
+
+/** Ids of the active conditions. */
+export const reasonsOf = (status: Status): string[] => status.reasons.map(({ id }) => id);
+
+/** The refusal of an order, with the robot's own words; an order that is obeyed is an error. */
+export async function refusalOf(order: Promise<unknown>): Promise<string> {
+  try {
+    await order;
+  } catch (error) {
+    if (error instanceof EdgeError && error.codeName === 'requestRefused') return error.message;
+    throw error;
+  }
+  throw new Error('the order was obeyed');
+}
+
+/** A connection to control's socket on which anything at all can be sent. */
+export class RawConnection {
+  readonly answers: Array<Record<string, unknown>> = [];
+  closed = false;
+  readonly #socket: Socket;
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    const splitter = new SocketSplitter();
+    socket.on('data', (bytes) => {
+      for (const { kind, payload } of splitter.push(bytes) ?? []) {
+        if (kind === SocketKind.json) this.answers.push(JSON.parse(payload.toString('utf8')));
+      }
+    });
+    socket.on('error', () => socket.destroy());
+    socket.on('close', () => {
+      this.closed = true;
+    });
+  }
+
+  static async to(robot: TestRobot): Promise<RawConnection> {
+    const socket = connect(robot.controlSocket);
+    onTestFinished(() => void socket.destroy());
+    await new Promise<void>((resolve, reject) => {
+      socket.once('connect', resolve);
+      socket.once('error', reject);
+    });
+    return new RawConnection(socket);
+  }
+
+  send(bytes: Uint8Array): void {
+    this.#socket.write(bytes);
+  }
+
+  /** Sends a request and waits for its answer. */
+  async ask(request: Record<string, unknown>): Promise<Record<string, unknown>> {
+    const id = this.answers.length + 1;
+    this.send(jsonForSocket({ id, ...request }));
+    return await until(`an answer to ${String(request.request)}`, () =>
+      this.answers.find((answer) => answer.id === id),
+    );
+  }
+}
+
+/** Configuration, keys and policies. @returns the operator's key */
+async function furnish(folder: string, { config, bundles, robotFile }: RobotOptions): Promise<KeyObject> {
+  const operator = generateKeyPair();
+  const release = generateKeyPair();
+  const trusted: TrustEntry[] = [
+    ...readTrustFile(join(modelsDirectory, 'keys', 'demo-trust.yaml')),
+    trustEntry(operator.publicKey, 'operator', 'the operator of this test'),
+    trustEntry(release.publicKey, 'release', 'the bundles of this test'),
+  ];
+  writePrivateKey(join(folder, OPERATOR_KEY_NAME), operator.privateKey);
+  writeFileSync(join(folder, 'trust.yaml'), formatTrustFile(trusted));
+  const policies = join(folder, 'policies');
+  mkdirSync(policies);
+  await bundles?.(policies, release.privateKey);
+  if (robotFile) {
+    const robots = join(modelsDirectory, 'robots');
+    writeFileSync(join(folder, ROBOT_NAME), robotFile(readFileSync(join(robots, ROBOT_NAME), 'utf8')));
+    copyFileSync(join(robots, 'wheel-legged.xml'), join(folder, 'wheel-legged.xml'));
+  }
+  const keys = {
+    name: 'test-robot',
+    ...(robotFile && { robot: `./${ROBOT_NAME}` }),
+    serial: { path: join(folder, 'port') },
+    realTimePriority: 0,
+    ...config,
+  };
+  // JSON is YAML.
+  writeFileSync(join(folder, CONFIG_NAME), JSON.stringify(keys, null, 2));
+  return operator.privateKey;
+}
+
+/** The first line that a process says. */
+function lineFrom(child: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let complaint = '';
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      complaint += text;
+    });
+    if (child.stdout) createInterface({ input: child.stdout }).once('line', resolve);
+    child.once('error', reject);
+    child.once('exit', (code, signal) => reject(new Error(`the simulator ended (${signal ?? code}): ${complaint}`)));
+  });
+}
+
+/** Folder of the bundles that ship; the robot of a test trusts the demo's key. */
+export const SHIPPED_POLICIES = join(modelsDirectory, 'policies');

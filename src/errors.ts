@@ -31,6 +31,9 @@ export const ErrorCode = {
   // 6xx: use of the command line
   usage: 600,
   scenarioFailed: 601,
+  // 7xx: recording
+  recordingFailed: 700,
+  segmentUnreadable: 701,
 } as const;
 
 export type ErrorCodeName = keyof typeof ErrorCode;

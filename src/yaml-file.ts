@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { isNode, LineCounter, type Node, parseDocument } from 'yaml';
+import { type Document, isNode, LineCounter, type Node, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { EdgeError, type ErrorCodeName, messageOf } from './errors.ts';
 
@@ -41,11 +41,12 @@ export function parseYaml<T extends z.ZodType>(
   if (broken) {
     throw new EdgeError(code, `${path}:${lineOf(broken.pos[0])}: ${broken.message}`, 'mend the YAML at that line');
   }
-  const result = schema.safeParse(document.toJS());
+  const result = schema.safeParse(valueOf(document, path, code));
   if (result.success) return result.data;
 
   const problems = result.error.issues.map((issue) => {
-    const node = nearestNode(document.contents, issue.path);
+    const [unknown] = issue.code === 'unrecognized_keys' ? issue.keys : [];
+    const node = nearestNode(document.contents, unknown === undefined ? issue.path : [...issue.path, unknown]);
     const line = node?.range ? lineOf(node.range[0]) : 1;
     const key = issue.path.join('.') || 'the file';
     return `${path}:${line}: ${key}: ${issue.message}`;
@@ -55,6 +56,22 @@ export function parseYaml<T extends z.ZodType>(
     problems.join('\n'),
     'correct the named keys; `h2o-edge init --print` shows every key with its meaning',
   );
+}
+
+/** An empty file, and a key with nothing behind it, stand for no choice: every default holds. */
+function valueOf(document: Document.Parsed, path: string, code: ErrorCodeName): unknown {
+  try {
+    return withoutNulls(document.toJS()) ?? {};
+  } catch (error) {
+    throw new EdgeError(code, `${path}: ${messageOf(error)}`, 'mend the YAML: an alias *name needs its anchor &name');
+  }
+}
+
+function withoutNulls(value: unknown): unknown {
+  if (value === null) return undefined;
+  if (Array.isArray(value)) return value.map(withoutNulls);
+  if (typeof value !== 'object') return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, withoutNulls(inner)]));
 }
 
 /** The deepest node on the way to `path`: a missing key is reported at the mapping that lacks it. */

@@ -1,23 +1,20 @@
 import { spawnSync } from 'node:child_process';
 import { closeSync, constants, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type RobotOptions, reasonsOf, TestRobot, temporaryFolder, until } from './harness.ts';
 
-const preload = new URL('fixtures/block-file-calls.mjs', import.meta.url).href;
+const preload = fileURLToPath(new URL('fixtures/block-file-calls.cjs', import.meta.url));
 
 /** A robot whose control can be made to wait in eight file calls at once. */
-async function robotThatBlocks(threads: number, options: RobotOptions = {}) {
+async function robotThatBlocks({ environment, ...options }: RobotOptions = {}) {
   const folder = join(temporaryFolder(), 'fifos');
   mkdirSync(folder);
   const fifos = Array.from({ length: 8 }, (_, index) => join(folder, `${index}`));
   expect(spawnSync('mkfifo', fifos).status).toBe(0);
-  const environment = {
-    UV_THREADPOOL_SIZE: String(threads),
-    NODE_OPTIONS: `--import ${preload}`,
-    BLOCKING_FIFOS: fifos.join(':'),
-  };
-  const robot = await TestRobot.start({ ...options, environment });
+  const blocking = { NODE_OPTIONS: `--require ${preload}`, BLOCKING_FIFOS: fifos.join(':') };
+  const robot = await TestRobot.start({ ...options, environment: { ...environment, ...blocking } });
   const pid = await robot.controlPid();
   return {
     robot,
@@ -39,7 +36,7 @@ async function robotThatBlocks(threads: number, options: RobotOptions = {}) {
 
 describe('control with eight file calls that wait', () => {
   it('answers every frame in step', async () => {
-    const { robot, block, release } = await robotThatBlocks(16);
+    const { robot, block, release } = await robotThatBlocks();
     await robot.stand();
     await robot.simulator.request('mark', { name: 'blocked' });
     block();
@@ -55,7 +52,7 @@ describe('control with eight file calls that wait', () => {
   });
 
   it('loses no frame in real time', async () => {
-    const { robot, block, release } = await robotThatBlocks(16, { pace: 'real' });
+    const { robot, block, release } = await robotThatBlocks({ pace: 'real' });
     await robot.arm();
     const before = await robot.control.status();
     block();
@@ -68,7 +65,7 @@ describe('control with eight file calls that wait', () => {
   });
 
   it('would hear nothing any more with the four threads that Node has by itself', async () => {
-    const { robot, block, release } = await robotThatBlocks(4);
+    const { robot, block, release } = await robotThatBlocks({ environment: { UV_THREADPOOL_SIZE: '4' } });
     await robot.stand();
     block();
     await robot.truth('the motor controller brakes by its watchdog', ({ state }) => state !== 'active');

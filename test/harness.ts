@@ -26,7 +26,7 @@ import { modelsDirectory } from '../src/robot/robot.ts';
  * (`--pace lockstep`), so that a slow machine changes nothing; whatever waits here waits for a condition.
  */
 
-export const CLI = fileURLToPath(new URL('../dist/cli.js', import.meta.url));
+export const CLI = fileURLToPath(new URL('../dist/h2o-edge.cjs', import.meta.url));
 
 export const STAND: ArmedMode = { task: 'standing-still', controller: 'balancer' };
 export const STAND_BY_POLICY: ArmedMode = { task: 'standing-still', controller: 'standing-still-balancer' };
@@ -71,8 +71,9 @@ export function temporaryFolder(): string {
 }
 
 const environmentOf = (more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv => {
-  const { NODE_OPTIONS: _, H2O_EDGE_CONFIG: __, ...rest } = process.env;
-  return { ...rest, UV_THREADPOOL_SIZE: '16', ORT_DISABLE_TELEMETRY: '1', ...more };
+  // What the program sets itself must come from the program.
+  const { NODE_OPTIONS: _, H2O_EDGE_CONFIG: __, UV_THREADPOOL_SIZE: ___, ...rest } = process.env;
+  return { ...rest, ...more };
 };
 
 export interface Finished {

@@ -24,7 +24,7 @@ it('a host that greets the motor controller while this one is in charge is notic
   send(host.hello());
   const status = await robot.status('the other host is noticed', (now) => reasonsOf(now).includes('foreign-host'));
   expect(status).toMatchObject({ state: 'running', mcu: { session: 'accepted' } });
-  expect(status.counters.foreignHellos).toBe(1);
+  expect(status.counters['session.foreignHellos']).toBe(1);
   expect(status.limits).toContain('fallback');
 
   await robot.simulator.request('mark', { name: 'held' });

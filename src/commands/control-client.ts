@@ -4,7 +4,7 @@ import { EdgeError, messageOf } from '../errors.ts';
 import { signCommand } from '../keys/command.ts';
 import type { Command, EstopStage, Request } from '../messages/requests.ts';
 import { answerSchema } from '../messages/requests.ts';
-import { jsonForSocket, SocketKind, SocketSplitter } from '../messages/socket-frame.ts';
+import { jsonForSocket, MAX_ANSWER, SocketKind, SocketSplitter } from '../messages/socket-frame.ts';
 import { type Status, statusSchema } from '../messages/status.ts';
 
 type Answer = Record<string, unknown> & { readonly id: number };
@@ -19,7 +19,7 @@ export class ControlClient {
   /** the connection has ended, from whichever side */
   readonly closed: Promise<void>;
   readonly #socket: Socket;
-  readonly #splitter = new SocketSplitter();
+  readonly #splitter = new SocketSplitter(MAX_ANSWER);
   readonly #waiting = new Map<number, (answer: Answer | undefined) => void>();
   #nextId = 1;
 
@@ -145,10 +145,12 @@ export class ControlClient {
   }
 
   #receive(bytes: Buffer): void {
-    for (const { kind, payload } of this.#splitter.push(bytes) ?? []) {
-      if (kind === SocketKind.row) this.onRow(payload);
-      else this.#receiveJson(JSON.parse(payload.toString('utf8')));
+    this.#splitter.push(bytes);
+    for (let message = this.#splitter.next(); message; message = this.#splitter.next()) {
+      if (message.kind === SocketKind.row) this.onRow(message.payload);
+      else this.#receiveJson(JSON.parse(message.payload.toString('utf8')));
     }
+    if (this.#splitter.broken) this.#socket.destroy();
   }
 
   #receiveJson(value: Record<string, unknown>): void {

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { pino } from 'pino';
 import { Control } from '../control/control.ts';
 import { findConfig, revision, withConfig } from './context.ts';
+import { complainAbout } from './output.ts';
 
 export function registerControl(program: Command): void {
   withConfig(program.command('control'))
@@ -15,11 +16,18 @@ export function registerControl(program: Command): void {
       const ended = new Promise<void>((resolve) => {
         process.once('SIGTERM', resolve);
         process.once('SIGINT', resolve);
+        // A terminal that hangs up must not drop the robot.
+        process.once('SIGHUP', resolve);
       });
-      await control.start(revision);
-      await ended;
+      try {
+        await control.start(revision);
+        await ended;
+      } catch (error) {
+        complainAbout(error);
+        process.exitCode = 1;
+      }
       await control.stop();
       destination.flushSync();
-      process.exit(0);
+      process.exit();
     });
 }

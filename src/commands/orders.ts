@@ -1,5 +1,8 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { EdgeError } from '../errors.ts';
+import type { Config } from '../messages/config.ts';
 import { describeMode, type Mode, modeSchema } from '../messages/mode.ts';
 import { taskNames } from '../robot/tasks/tasks.ts';
 import { connectToControl, findConfig, operatorKey, withConfig } from './context.ts';
@@ -84,7 +87,11 @@ async function disarm(options: OrderOptions): Promise<void> {
 }
 
 async function estop(options: OrderOptions): Promise<void> {
-  const client = await connectToControl(findConfig(options));
+  const config = findConfig(options);
+  const client = await connectToControl(config).catch((error: unknown) => {
+    stopBySignal(config, error);
+  });
+  if (!client) return;
   try {
     const began = performance.now();
     const stagesMs: Record<string, number> = {};
@@ -104,5 +111,31 @@ async function estop(options: OrderOptions): Promise<void> {
     if (!onDisk && !options.json) say('the latch could not be written to disk; it is in force until control restarts');
   } finally {
     client.close();
+  }
+}
+
+/**
+ * The socket is dead, but the process may live: it stops the robot on SIGUSR2.
+ * @throws EdgeError always: a stop that nobody confirmed is no success
+ */
+function stopBySignal(config: Config, cause: unknown): never {
+  const pid = controlPid(config.runtimeDirectory);
+  if (pid === undefined) throw cause;
+  process.kill(pid, 'SIGUSR2');
+  throw new EdgeError(
+    'noAnswer',
+    `control's socket is dead; process ${pid} was told to stop by SIGUSR2, and has NOT confirmed`,
+    'look at the robot; if it is not down, cut the power of its motors now',
+  );
+}
+
+/** The control process that left its number there, if it still runs. */
+function controlPid(runtimeDirectory: string): number | undefined {
+  try {
+    const pid = Number(readFileSync(join(runtimeDirectory, 'control.pid'), 'utf8'));
+    const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+    return words.includes('control') ? pid : undefined;
+  } catch {
+    return undefined;
   }
 }

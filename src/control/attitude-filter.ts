@@ -1,9 +1,11 @@
-import type { Quaternion } from '../robot/kinematics.ts';
+import { type Quaternion, upInBody } from '../robot/kinematics.ts';
 
 /** Time in which the accelerometer pulls the attitude towards its own [s]: long against the robot's own acceleration. */
 const TIME_CONSTANT = 1;
 
 type Vector = readonly [number, number, number];
+
+const UNKNOWN: Quaternion = { w: Number.NaN, x: Number.NaN, y: Number.NaN, z: Number.NaN };
 
 /**
  * Complementary filter for an IMU that does not fuse its own attitude: the gyro is integrated, the accelerometer says
@@ -25,20 +27,20 @@ export class AttitudeFilter {
    */
   update(gyro: Vector, acceleration: Vector, dt: number): Quaternion {
     const norm = Math.hypot(...acceleration);
+    // Nothing at all is not free fall but a dead sensor, and the attitude is not known.
+    if (norm === 0) return UNKNOWN;
     if (this.#q === undefined) {
-      this.#q = norm > 0 ? uprightFrom(acceleration, norm) : { w: 1, x: 0, y: 0, z: 0 };
+      this.#q = uprightFrom(acceleration, norm);
       return this.#q;
     }
     const { w, x, y, z } = this.#q;
     let [ox, oy, oz] = gyro;
-    if (norm > 0) {
-      // The world's up axis in the body frame, as the filter believes and as the accelerometer says.
-      const up: Vector = [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)];
-      const [ax, ay, az] = [acceleration[0] / norm, acceleration[1] / norm, acceleration[2] / norm];
-      ox += (ay * up[2] - az * up[1]) / TIME_CONSTANT;
-      oy += (az * up[0] - ax * up[2]) / TIME_CONSTANT;
-      oz += (ax * up[1] - ay * up[0]) / TIME_CONSTANT;
-    }
+    // The world's up axis in the body frame, as the filter believes and as the accelerometer says.
+    const up = upInBody(this.#q);
+    const [ax, ay, az] = [acceleration[0] / norm, acceleration[1] / norm, acceleration[2] / norm];
+    ox += (ay * up[2] - az * up[1]) / TIME_CONSTANT;
+    oy += (az * up[0] - ax * up[2]) / TIME_CONSTANT;
+    oz += (ax * up[1] - ay * up[0]) / TIME_CONSTANT;
     const h = dt / 2;
     this.#q = normalise({
       w: w - h * (x * ox + y * oy + z * oz),

@@ -27,7 +27,7 @@ export type RobotControlRig = ReturnType<typeof robotControlRig>;
 
 /** `RobotControl` with an MCU at the other end that only a test moves. Its latch is in memory unless one is given. */
 export function robotControlRig({
-  latch = new EstopLatch('/proc/no-such-folder/estop'),
+  latch = new EstopLatch('/dev/null/estop'),
   controllers,
   refusedPolicies = new Map(),
 }: RigOptions = {}) {

@@ -1,10 +1,12 @@
 import { randomBytes, randomInt } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { loadTrustStore } from '../keys/trust-store.ts';
 import type { Config } from '../messages/config.ts';
 import { encodeRow } from '../messages/row.ts';
 import { loadRobot } from '../robot/robot.ts';
+import { Allowance } from './allowance.ts';
 import { Controllers } from './controllers.ts';
 import { FrameSource } from './decode.ts';
 import { Estimator } from './estimate.ts';
@@ -14,13 +16,18 @@ import { McuSession } from './mcu-session.ts';
 import { EpisodeClock } from './observe.ts';
 import { pipeline } from './pipeline.ts';
 import { loadPolicies } from './policies.ts';
-import { requestHandler } from './requests.ts';
+import { CHECKS_PER_SECOND, requestHandler } from './requests.ts';
 import { type ControlEvent, RobotControl } from './robot-control.ts';
+import { RowOutbox } from './row-outbox.ts';
 import { SocketServer } from './socket-server.ts';
 import { StatusReport } from './status-report.ts';
 
 /** How often the host greets an MCU that has not answered [ms]; PROTOCOL.md. */
 const HELLO_INTERVAL = 500;
+/** How often a stop, or the clearing of a latch, is repeated until the MCU follows [ms]. */
+const REPEAT_INTERVAL = 50;
+/** How long an MCU may take to begin to brake when control is told to end [ms]. */
+const SHUTDOWN_TIMEOUT = 200;
 /** How long an MCU may take to leave its latch: it brakes for its brake time first [ms]. */
 const CLEAR_TIMEOUT = 3000;
 
@@ -60,7 +67,15 @@ export class Control {
     });
     const controllers = new Controllers(robot, policies, nowNs);
     const episodes = new EpisodeClock();
-    const control = new RobotControl({ robot, session, controllers, episodes, latch, refusedPolicies: refused });
+    const control = new RobotControl({
+      robot,
+      session,
+      controllers,
+      episodes,
+      latch,
+      now: nowMs,
+      refusedPolicies: refused,
+    });
     const source = new FrameSource(session);
     const actuator = { encoder: () => session.encoder, write: (bytes: Uint8Array) => link.write(bytes), nowNs };
     const status = new StatusReport({
@@ -80,37 +95,38 @@ export class Control {
       log.info(event, event.event);
       server.broadcast(event);
     };
-    const estopConfirmed = sharedWait((done) => {
-      const subscription = session.estopEcho$.subscribe(() => {
-        subscription.unsubscribe();
-        done();
-      });
-    });
+    const outbox = new RowOutbox();
     const requests = {
+      outbox,
       name: config.name,
       control,
       trust,
       // A restart forgets the counters, but it forgets the challenges too, and no command is good without one.
       counters: new Map<string, number>(),
       status: () => status.now(),
-      estopConfirmed,
+      estopEcho$: session.estopEcho$,
+      allowance: new Allowance(CHECKS_PER_SECOND, nowMs),
       mcuSettled: () => pollUntil(() => control.mcuIsIdle, CLEAR_TIMEOUT),
       audit,
       now: nowMs,
     };
     const server = new SocketServer({
       path: join(config.runtimeDirectory, 'control.sock'),
+      outbox,
       handlerFor: () => requestHandler(requests),
     });
     status.server = server;
+    status.outbox = outbox;
     await server.start();
     this.#stops.push(() => server.stop());
+    // For whoever finds the socket dead and wants to stop the robot by signal.
+    writeFileSync(join(config.runtimeDirectory, 'control.pid'), `${process.pid}\n`);
 
     session.accepted$.subscribe(({ sensorRate }) => {
       if (!controllers.prepare(sensorRate))
         log.warn({ sensorRate }, 'the robot cannot be balanced at this sensor rate');
     });
-    session.state$.subscribe((state) => control.sessionChanged(state));
+    session.state$.subscribe(() => control.sessionChanged());
     control.events$.subscribe(audit);
     link.open$.subscribe((open) => {
       if (open) {
@@ -131,11 +147,15 @@ export class Control {
       controllers,
       control,
       actuator,
-      actuated: (tick) => status.observe(tick),
+      // After the command has gone out there is time for what can wait.
+      actuated: (tick) => {
+        status.observe(tick);
+        outbox.pump();
+      },
       rows,
     });
     rows$.subscribe({
-      next: (row) => server.row(encodeRow(row)),
+      next: (row) => outbox.push(Number(row.sequence), encodeRow(row)),
       // An error ends the pipeline and with it every answer: better to end the process, which restarts disarmed.
       error: (error: unknown) => {
         log.fatal({ err: error }, 'the control pipeline failed');
@@ -144,38 +164,31 @@ export class Control {
     });
 
     const greeting = setInterval(() => session.hello(), HELLO_INTERVAL);
-    this.#stops.push(() => clearInterval(greeting));
+    const repeating = setInterval(() => control.repeat(), REPEAT_INTERVAL);
+    this.#stops.push(
+      () => clearInterval(greeting),
+      () => clearInterval(repeating),
+    );
 
     const onStopSignal = () => void control.estop('SIGUSR2');
     process.on('SIGUSR2', onStopSignal);
     this.#stops.push(() => void process.off('SIGUSR2', onStopSignal));
 
     link.start();
-    this.#stops.unshift(() => link.stop());
+    this.#stops.unshift(
+      () => control.shutDown(() => pollUntil(() => !control.mcuIsActive, SHUTDOWN_TIMEOUT)),
+      () => link.stop(),
+    );
     log.info(
       { robot: robot.name, port: config.serial.path, policies: [...policies.keys()], ...status.scheduling },
       'control is up',
     );
   }
 
-  /** Torque off as far as the MCU still hears, then everything closed. */
+  /** A moving robot is told to brake, which it goes on to do by itself; then everything is closed. */
   async stop(): Promise<void> {
     for (const stop of this.#stops) await stop();
   }
-}
-
-/** Many may wait for the same thing with one subscription. */
-function sharedWait(subscribe: (done: () => void) => void): () => Promise<void> {
-  let waiting: Promise<void> | undefined;
-  return () => {
-    waiting ??= new Promise<void>((resolve) => {
-      subscribe(() => {
-        waiting = undefined;
-        resolve();
-      });
-    });
-    return waiting;
-  };
 }
 
 /** Looks every 10 ms; gives up after `timeout` [ms]. */

@@ -212,6 +212,15 @@ describe('a policy', () => {
     expect(controllers.nonFinite).toBe(0);
   });
 
+  it('that throws is replaced like one that answers no number', async () => {
+    const policy = withPolicy();
+    policy.decide = () => Promise.reject(new Error('the runtime is gone'));
+    const decision = await decide();
+    expect(decision.controller).toBe('balancer');
+    expect(limitNames(decision.requestLimits)).toEqual(['non-finite']);
+    expect(controllers.nonFinite).toBe(1);
+  });
+
   it('has what it said too late thrown away: the balancer answers', async () => {
     const policy = withPolicy({ action: 0.9 });
     policy.took = 5.01;
@@ -248,6 +257,15 @@ describe('a policy', () => {
     }
   });
 
+  it('that answers after another mode has begun neither drives nor spoils that mode', async () => {
+    const policy = withPolicy({ action: Number.NaN });
+    policy.took = 6;
+    const pending = decide({ estimate: { pitch: 0.05 } });
+    controllers.begin(standing);
+    expect(await pending).toMatchObject({ controller: 'balancer', policyHash: 0n });
+    expect([controllers.lateness, controllers.nonFinite]).toEqual([0, 0]);
+  });
+
   it('is given a new chance by a new mode', async () => {
     const policy = withPolicy({ action: Number.NaN });
     policy.took = 6;
@@ -265,6 +283,14 @@ describe('in fallback', () => {
     expect(decision.controller).toBe('balancer');
     expect(limitNames(decision.requestLimits)).toEqual(['fallback']);
     expect(policy.asked).toEqual([]);
+  });
+
+  it('the policy is asked afresh when the fallback is over', async () => {
+    const policy = withPolicy({ rate: 50, action: 0.5 });
+    await decide();
+    for (let frame = 0; frame < 5; frame++) await decide({}, heldBackBy('rate-off'));
+    policy.action = -0.5;
+    expect((await decide()).request.total).toBe(-1.5);
   });
 
   it('the robot holds its place whatever speed its mode asks for', async () => {

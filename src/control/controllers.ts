@@ -69,7 +69,7 @@ export class Controllers {
    */
   prepare(sensorRate: number): boolean {
     if (sensorRate === this.#rate) return true;
-    if (!isUsableRate(sensorRate)) return false;
+    if (!isUsableRate(sensorRate, this.#robot)) return false;
     try {
       this.#balancer = createBalancer(this.#robot, sensorRate);
       this.#rate = sensorRate;
@@ -88,7 +88,7 @@ export class Controllers {
   /** A mode begins. */
   begin(mode: ArmedMode): void {
     this.#mode = mode;
-    this.#policy = this.#policies.get(mode.controller);
+    this.#policy = mode.controller === 'balancer' ? undefined : this.#policies.get(mode.controller);
     this.#policy?.reset();
     this.#framesPerDecision = this.#policy ? (decimation(this.#rate, this.#policy.rate) ?? 1) : 1;
     this.#framesToDecision = 0;
@@ -107,12 +107,16 @@ export class Controllers {
     const mode = this.#mode;
     if (safety.robotState !== 'running' || mode === undefined) {
       this.#balancerInCharge = false;
+      this.lateness = 0;
+      this.nonFinite = 0;
       return NOTHING;
     }
     const { yaw, yawRate } = tick.estimate;
     this.#heading ??= yaw;
     const steering = headingTorque(this.#robot, yaw, yawRate, this.#heading);
     if (inFallback(safety)) {
+      // A fallback that clears by itself ends with a fresh decision, not with an action of long ago.
+      this.#framesToDecision = 0;
       return { ...this.#balance(tick, 0, sentTorque, steering), requestLimits: limitBit('fallback') };
     }
     if (this.#policy === undefined) {
@@ -129,7 +133,11 @@ export class Controllers {
 
   async #runPolicy(policy: PolicyRunner, tick: Observed, sentTorque: number, steering: number): Promise<Decision> {
     const started = this.#nowNs();
-    const action = await policy.decide(tick.state, sentTorque);
+    const mode = this.#mode;
+    // Whatever a policy stumbles over is no action; the failsafe table knows what to do with that.
+    const action = await policy.decide(tick.state, sentTorque).catch(() => Number.NaN);
+    // A mode that began in the meantime has nothing to do with this result.
+    if (this.#mode !== mode) return { ...this.#balance(tick, 0, sentTorque, steering), requestLimits: 0 };
     const tookMs = Number(this.#nowNs() - started) / 1e6;
 
     const late = tookMs > 1000 / this.#rate;

@@ -104,10 +104,27 @@ describe('decode', () => {
     source.sense(chunk(join(before.send(hello(1)), before.sensors())));
     const after = new McuWire({ firstSequence: 3, firstTime: 100 });
     const ticks = source.sense(chunk(join(after.send(hello(2)), after.sensors(), after.sensors())));
-    expect(ticks.map(({ first, sequence, mcuTimeUs, lost }) => ({ first, sequence, mcuTimeUs, lost }))).toEqual([
-      { first: true, sequence: 3, mcuTimeUs: 100, lost: 0 },
-      { first: false, sequence: 4, mcuTimeUs: 5100, lost: 0 },
-    ]);
+    expect(ticks.map(({ first, wireSequence, mcuTimeUs, lost }) => ({ first, wireSequence, mcuTimeUs, lost }))).toEqual(
+      [
+        { first: true, wireSequence: 3, mcuTimeUs: 100, lost: 0 },
+        { first: false, wireSequence: 4, mcuTimeUs: 5100, lost: 0 },
+      ],
+    );
+  });
+
+  it('gives no number of a sample a second time, whatever the MCU counts from after its restart', () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat(0xffff), { minLength: 2, maxLength: 6 }), (starts) => {
+        const { session, source } = newSource();
+        const numbers = starts.flatMap((firstSequence, life) => {
+          const wire = new McuWire({ firstSequence });
+          const hello = wire.send(mcuHello({ nonce: 100 + life, peerNonce: session.nonce }));
+          return sequences(source.sense(chunk(join(hello, wire.sensors(), wire.sensors()))));
+        });
+        expect(numbers).toHaveLength(2 * starts.length);
+        expect(numbers).toEqual([...new Set(numbers)].sort((a, b) => a - b));
+      }),
+    );
   });
 
   it('goes on as before when the MCU repeats its greeting', () => {
@@ -136,7 +153,7 @@ describe('decode', () => {
     source.sense(chunk(before.sensors().subarray(0, 30)));
     source.reset();
     const after = new McuWire({ firstSequence: 20 });
-    expect(source.sense(chunk(after.sensors()))).toMatchObject([{ first: true, sequence: 20, lost: 0 }]);
+    expect(source.sense(chunk(after.sensors()))).toMatchObject([{ first: true, wireSequence: 20, lost: 0 }]);
     expect(source.decoder.counters.corrupted + source.decoder.counters.malformed).toBe(0);
   });
 

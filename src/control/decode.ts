@@ -4,6 +4,8 @@ import { Unwrapper } from '../protocol/unwrap.ts';
 import type { McuSession } from './mcu-session.ts';
 import type { Chunk, Sensed } from './tick.ts';
 
+const SEQUENCE_TURN = 2 ** 16;
+
 /** Decoder state that outlives one chunk, and is begun anew when the port is opened or the MCU restarts. */
 export class FrameSource {
   readonly decoder = new FrameDecoder({ from: 'mcu' });
@@ -14,6 +16,10 @@ export class FrameSource {
   #time = new Unwrapper(32);
   #first = true;
   #restarts = 0;
+  #resynchronisations = 0;
+  #turns = 0;
+  /** unwrapped sequence of the newest frame */
+  #newest = -1;
 
   constructor(session: McuSession) {
     this.#session = session;
@@ -26,6 +32,9 @@ export class FrameSource {
 
   #restart(): void {
     this.#restarts = this.#session.restarts;
+    this.#resynchronisations = this.decoder.counters.resynchronised;
+    // Rows are known by their sequence: it goes on rising, in whole turns so that its low bits stay those on the wire.
+    this.#turns = Math.ceil((this.#newest + 1) / SEQUENCE_TURN) * SEQUENCE_TURN;
     this.#sequence = new Unwrapper(16);
     this.#time = new Unwrapper(32);
     this.#first = true;
@@ -45,10 +54,12 @@ export class FrameSource {
         this.beforeSession += 1;
         continue;
       }
+      if (this.decoder.counters.resynchronised !== this.#resynchronisations) this.#restart();
+      this.#newest = this.#turns + this.#sequence.next(frame.sequence);
       sensed.push({
         sensors: frame.message,
         wireSequence: frame.sequence,
-        sequence: this.#sequence.next(frame.sequence),
+        sequence: this.#newest,
         mcuTimeUs: this.#time.next(frame.time),
         arrivedNs,
         lost: this.#first ? 0 : frame.lost,

@@ -1,6 +1,6 @@
 import { map, type OperatorFunction } from 'rxjs';
 import type { Sensors } from '../protocol/messages.gen.ts';
-import { type LegJoints, pitchOf, rolled, tiltOf, yawOf } from '../robot/kinematics.ts';
+import { angleBetween, type LegJoints, pitchOf, rolled, tiltOf, upInBody, yawOf } from '../robot/kinematics.ts';
 import type { Robot } from '../robot/robot.ts';
 import { AttitudeFilter } from './attitude-filter.ts';
 import { RateMeter } from './rate-meter.ts';
@@ -56,11 +56,15 @@ export class Estimator {
       yaw: yawOf(attitude),
       yawRate: gyro[2],
       attitudeNorm: Math.hypot(attitude.w, attitude.x, attitude.y, attitude.z),
+      specificForce: Math.hypot(...acceleration),
+      gravityError: angleBetween(upInBody(attitude), acceleration),
       tilt: tiltOf(attitude),
       angularRate: Math.max(...gyro.map(Math.abs)),
       wheelSpeed: Math.max(...sensors.wheelVelocity.map(Math.abs)),
     };
-    return { ...estimate, finite: Object.values(estimate).every(Number.isFinite) };
+    // The accelerometer is only looked at: a robot in free fall still balances by its gyro.
+    const { gravityError: _, ...needed } = estimate;
+    return { ...estimate, finite: Object.values(needed).every(Number.isFinite) };
   }
 
   /** Wire order: wheels left, right; legs left hip, left knee, right hip, right knee. */

@@ -57,8 +57,10 @@ export class EstopLatch {
   }
 
   async #write(): Promise<void> {
+    const stops = this.#stops;
     const draft = `${this.#path}.part`;
-    await mkdir(dirname(this.#path), { recursive: true });
+    const folder = dirname(this.#path);
+    await mkdir(folder, { recursive: true });
     const file = await open(draft, 'w');
     try {
       await file.writeFile(`${this.source}\n`);
@@ -67,7 +69,15 @@ export class EstopLatch {
       await file.close();
     }
     await rename(draft, this.#path);
-    this.notPersisted = false;
+    // The name is in the folder, and the folder too must be on disk to survive a power cut.
+    const listing = await open(folder, 'r');
+    try {
+      await listing.sync();
+    } finally {
+      await listing.close();
+    }
+    // A newer stop has a write of its own to wait for.
+    if (stops === this.#stops) this.notPersisted = false;
   }
 
   /** Off disk first, then in memory: a power cut in between leaves it latched. @returns whether it is released */

@@ -107,6 +107,8 @@ export class SerialLink {
     const port = new SerialPort({ path, baudRate, autoOpen: false, lock: true, hupcl: false });
     this.#port = port;
     port.on('data', (bytes: Buffer) => {
+      // A port that was given up may still have something to say.
+      if (this.#port !== port) return;
       if (this.#silentFor > 0) this.silent$.next(false);
       this.#silentFor = -1;
       this.health.bytesIn += bytes.length;

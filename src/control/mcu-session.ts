@@ -62,6 +62,13 @@ export class McuSession {
     this.#enter('waiting');
   }
 
+  /** The MCU does not hear this host although it once obeyed it: it is greeted until it answers again. */
+  greetAnew(): void {
+    if (this.state !== 'accepted') return;
+    this.#enter('waiting');
+    this.hello();
+  }
+
   /** PROTOCOL.md: the host repeats `hello` until it is answered. Call every half second. */
   hello(): void {
     if (this.state === 'accepted') return;
@@ -95,8 +102,9 @@ export class McuSession {
     return this.send({ kind: 'estop', reason: 1 });
   }
 
-  clearLatch(): boolean {
-    return this.send({ kind: 'clear', session: this.nonce, latch: this.latch });
+  /** @param latch the number that was seen when the clearing was asked for, so that no newer stop is undone */
+  clearLatch(latch: number): boolean {
+    return this.send({ kind: 'clear', session: this.nonce, latch });
   }
 
   /** Takes in every frame that is not `sensors`. */
@@ -121,7 +129,16 @@ export class McuSession {
   }
 
   #receiveHello(hello: Hello): void {
-    if (this.peer && this.peer.nonce !== hello.nonce) this.restarts += 1;
+    const restarted = this.peer !== undefined && this.peer.nonce !== hello.nonce;
+    if (restarted) {
+      this.restarts += 1;
+      // A command that is still on the way must not be taken for an answer to a frame of the new life.
+      this.nonce = this.#options.drawNonce();
+    } else if (this.state === 'accepted' && hello.peerNonce === 0) {
+      // The MCU obeys whom it obeys until it starts anew; this says something to somebody else.
+      this.foreignHellos += 1;
+      return;
+    }
     this.peer = hello;
     this.latch = hello.latch;
     this.latchCause = hello.latchCause;
@@ -130,15 +147,16 @@ export class McuSession {
       return;
     }
     if (hello.peerNonce === this.nonce) {
-      // One answer to each `hello`; one more was drawn by somebody else's.
+      // One answer to each `hello`; one more was drawn by somebody else's. A late one may cross the first.
       if (this.#unanswered === 0) this.foreignHellos += 1;
-      else this.#unanswered -= 1;
+      else this.#unanswered = Math.min(this.#unanswered - 1, 1);
       this.#enter('accepted');
       this.accepted$.next(hello);
       return;
     }
-    // At boot the MCU obeys nobody yet: greet it again.
+    // At boot the MCU obeys nobody yet.
     this.#enter(hello.peerNonce === 0 ? 'waiting' : 'foreign');
+    if (restarted) this.hello();
   }
 
   /** Both ends by name, for the log and the status. */

@@ -1,6 +1,6 @@
 import { Histogram } from '../histogram.ts';
 
-/** Answers that took longer than the time to the next frame. */
+/** Answers that came later than the next frame. */
 export class OverrunCounter {
   /** arrival of a frame to the write of its answer [µs] */
   readonly latency = new Histogram();
@@ -12,10 +12,12 @@ export class OverrunCounter {
   /**
    * @param latencyUs arrival to write [µs]
    * @param periodUs time between frames [µs]; NaN while it is not known
+   * @param superseded a newer frame came in the same chunk: it had waited for at least a period before anybody looked
    */
-  add(latencyUs: number, periodUs: number): void {
-    this.latency.add(latencyUs);
-    const late = latencyUs > periodUs;
+  add(latencyUs: number, periodUs: number, superseded: boolean): void {
+    const waitedUs = superseded && periodUs > 0 ? periodUs : 0;
+    this.latency.add(latencyUs + waitedUs);
+    const late = superseded || latencyUs > periodUs;
     this.total += late ? 1 : 0;
     this.inARow = late ? this.inARow + 1 : 0;
   }

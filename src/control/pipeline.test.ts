@@ -36,7 +36,7 @@ function loop() {
     session,
     controllers,
     episodes,
-    latch: new EstopLatch('/proc/no-such-folder/estop'),
+    latch: new EstopLatch('/dev/null/estop'),
     refusedPolicies: new Map(),
   });
   control.linkChanged(true);
@@ -209,7 +209,9 @@ describe('the control loop', () => {
     const hello = after.send(mcuHello({ nonce: 4711, peerNonce: rig.session.nonce }));
     rig.push(join(hello, after.sensors(), after.sensors()));
     expect(rig.answers).toEqual([900, 901, 0, 1]);
-    expect(rig.rows.map((row) => row.sequence)).toEqual([900n, 0n]);
+    expect(rig.rows).toHaveLength(2);
+    expect(rig.rows.map((row) => row.mcuTimeUs)).toEqual([9_000_000n, 0n]);
+    expect(rig.rows[1]?.episode).not.toBe(rig.rows[0]?.episode);
     expect(rig.control.safety.robotState).toBe('disarmed');
   });
 

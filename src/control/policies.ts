@@ -82,6 +82,8 @@ class OnnxPolicy implements PolicyRunner {
   readonly task: Manifest['task'];
   readonly rate: number;
   readonly hash: bigint;
+  readonly expires: number;
+  readonly torqueScale: number;
   readonly #session: PolicySession;
   readonly #observer: Observer;
   readonly #targetVelocity: number;
@@ -92,13 +94,12 @@ class OnnxPolicy implements PolicyRunner {
     this.task = manifest.task;
     this.rate = manifest.rate;
     this.hash = policyHash(manifest);
+    this.expires = Date.parse(manifest.expires);
     this.#session = session;
     this.#observer = new Observer(manifest.observation);
     this.#targetVelocity = taskByName(manifest.task).targetVelocity;
     this.torqueScale = manifest.action.terms[0].scale;
   }
-
-  readonly torqueScale: number;
 
   get observation(): readonly number[] {
     return this.#observation;
@@ -115,12 +116,7 @@ class OnnxPolicy implements PolicyRunner {
       previousAction: sentTorque / this.torqueScale,
     });
     this.#observation = Array.from(vector);
-    try {
-      const [action = Number.NaN] = await this.#session.run(vector);
-      return action;
-    } catch {
-      // Whatever the runtime stumbles over is no action; the failsafe table knows what to do with that.
-      return Number.NaN;
-    }
+    const [action = Number.NaN] = await this.#session.run(vector);
+    return action;
   }
 }

@@ -6,6 +6,8 @@ export interface PolicyRunner {
   readonly task: TaskName;
   /** decisions a second [Hz] */
   readonly rate: number;
+  /** wall clock from which on no task starts with it [ms since 1970] */
+  readonly expires: number;
   /** first eight bytes of the model's sha256 */
   readonly hash: bigint;
   /** action 1 means this total torque of both wheels [N·m] */
@@ -16,7 +18,7 @@ export interface PolicyRunner {
    * One decision. Blocks the thread while the network runs, and answers in a later turn of the event loop.
    * @param state the task's vector
    * @param sentTorque total torque of the latest command [N·m]
-   * @returns the action, in units of `torqueScale`; anything at all may come out
+   * @returns the action, in units of `torqueScale`; anything at all may come out, and it may reject
    */
   decide(state: TaskState, sentTorque: number): Promise<number>;
   /** the vector of the latest decision, scaled as the network saw it */

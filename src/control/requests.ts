@@ -1,10 +1,13 @@
 import { randomBytes } from 'node:crypto';
+import type { Observable, Subscription } from 'rxjs';
 import { ChallengeBook } from '../keys/challenge-book.ts';
 import { CommandVerifier, type CounterMemory } from '../keys/command.ts';
 import type { TrustStore } from '../keys/trust-store.ts';
 import { type Command, commandSchema, type Refusal, type Request } from '../messages/requests.ts';
 import type { Status } from '../messages/status.ts';
+import type { Allowance } from './allowance.ts';
 import type { ControlEvent, RobotControl } from './robot-control.ts';
+import type { RowOutbox } from './row-outbox.ts';
 import type { RequestHandler } from './socket-server.ts';
 
 export interface RequestParts {
@@ -13,8 +16,11 @@ export interface RequestParts {
   readonly trust: TrustStore;
   readonly counters: CounterMemory;
   readonly status: () => Status;
-  /** resolves when the MCU's frames say that torque is off */
-  readonly estopConfirmed: () => Promise<void>;
+  readonly outbox: RowOutbox;
+  /** the MCU says that torque is off */
+  readonly estopEcho$: Observable<void>;
+  /** signature checks; each takes a tenth of a millisecond of the control loop, whoever asks for it */
+  readonly allowance: Allowance;
   /** resolves when the MCU has had time to leave its latch */
   readonly mcuSettled: () => Promise<void>;
   readonly audit: (event: ControlEvent) => void;
@@ -22,8 +28,10 @@ export interface RequestParts {
   readonly now: () => number;
 }
 
-/** Signature checks in a second that one connection may cause; each takes a tenth of a millisecond of the control loop. */
-const CHECKS_PER_SECOND = 10;
+/** Signature checks in a second, for all connections together. */
+export const CHECKS_PER_SECOND = 10;
+/** Stops of one connection whose stages are still to be told; one that asks for more is told of the first few. */
+const MOST_OPEN_STOPS = 8;
 
 /**
  * What a connection may ask for. Stopping is free; starting, and undoing a stop, want a signature over a challenge that was
@@ -33,13 +41,13 @@ export function requestHandler(parts: RequestParts): RequestHandler {
   const challenges = new ChallengeBook({ now: parts.now, random: randomBytes });
   const { name, trust, counters } = parts;
   const verifier = new CommandVerifier<Command>({ robot: name, trust, challenges, counters, command: commandSchema });
-  const allowance = new Allowance(CHECKS_PER_SECOND, parts.now);
+  const openStops = new OpenStops(parts.estopEcho$);
 
   const carryOut = async (command: Command): Promise<Refusal | undefined> =>
     command.name === 'mode' ? parts.control.enterMode(command.mode) : await parts.control.reset(parts.mcuSettled);
 
   const runCommand = async (envelope: unknown): Promise<Refusal | undefined> => {
-    if (!allowance.take()) return refusal('too-many-commands', 'wait a second');
+    if (!parts.allowance.take()) return refusal('too-many-commands', 'wait a second');
     const verdict = verifier.verify(envelope);
     if (!verdict.ok) {
       parts.audit({ event: 'command-refused', reason: verdict.reason });
@@ -66,11 +74,9 @@ export function requestHandler(parts: RequestParts): RequestHandler {
           answer({ ok: true });
           break;
         case 'estop': {
-          const confirmed = parts.estopConfirmed();
           const onDisk = parts.control.estop(request.source);
           answer({ ok: true, stage: 'received' });
-          void onDisk.then((written) => answer({ ok: true, stage: 'latched', onDisk: written }));
-          void confirmed.then(() => answer({ ok: true, stage: 'confirmed' }));
+          openStops.follow(onDisk, answer);
           break;
         }
         case 'command':
@@ -78,34 +84,41 @@ export function requestHandler(parts: RequestParts): RequestHandler {
             answer(refused ? { ok: false, refusal: refused } : { ok: true }),
           );
           break;
+        case 'acknowledge':
+          parts.outbox.acknowledge(request.sequence);
+          answer({ ok: true });
+          break;
         case 'subscribe':
           break; // the server's own business
       }
     },
+    closed: () => openStops.forget(),
   };
 }
 
-/** So many a second, saved up for one second at most. */
-class Allowance {
-  readonly #perSecond: number;
-  readonly #now: () => number;
-  #left: number;
-  #at: number;
+type Answer = (body: Record<string, unknown>) => void;
 
-  constructor(perSecond: number, now: () => number) {
-    this.#perSecond = perSecond;
-    this.#now = now;
-    this.#left = perSecond;
-    this.#at = now();
+/** Tells the senders of stops what became of them, and forgets them when their connection is gone. */
+class OpenStops {
+  readonly #waiting = new Set<Answer>();
+  readonly #echoes: Subscription;
+
+  constructor(estopEcho$: Observable<void>) {
+    this.#echoes = estopEcho$.subscribe(() => {
+      for (const answer of this.#waiting) answer({ ok: true, stage: 'confirmed' });
+      this.#waiting.clear();
+    });
   }
 
-  take(): boolean {
-    const now = this.#now();
-    this.#left = Math.min(this.#perSecond, this.#left + ((now - this.#at) / 1000) * this.#perSecond);
-    this.#at = now;
-    if (this.#left < 1) return false;
-    this.#left -= 1;
-    return true;
+  follow(onDisk: Promise<boolean>, answer: Answer): void {
+    if (this.#waiting.size >= MOST_OPEN_STOPS) return;
+    this.#waiting.add(answer);
+    void onDisk.then((written) => answer({ ok: true, stage: 'latched', onDisk: written }));
+  }
+
+  forget(): void {
+    this.#echoes.unsubscribe();
+    this.#waiting.clear();
   }
 }
 

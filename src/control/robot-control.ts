@@ -3,14 +3,15 @@ import type { ArmedMode, Mode } from '../messages/mode.ts';
 import type { Refusal } from '../messages/requests.ts';
 import type { Robot } from '../robot/robot.ts';
 import { armingChecks, type ControllerInfo } from '../safety/arming.ts';
-import { type Facts, NO_FACTS, type SessionState } from '../safety/facts.ts';
+import { type Facts, NO_FACTS } from '../safety/facts.ts';
 import { guard } from '../safety/guard.ts';
 import * as supervisor from '../safety/supervisor.ts';
 import type { Controllers } from './controllers.ts';
 import type { EstopLatch } from './estop-latch.ts';
+import { FactGatherer } from './fact-gatherer.ts';
 import type { McuSession } from './mcu-session.ts';
 import type { EpisodeClock } from './observe.ts';
-import { OverrunCounter } from './overrun-counter.ts';
+
 import type { Decided, Guarded } from './tick.ts';
 
 export interface RobotControlParts {
@@ -19,6 +20,8 @@ export interface RobotControlParts {
   readonly controllers: Controllers;
   readonly episodes: EpisodeClock;
   readonly latch: EstopLatch;
+  /** monotonic [ms] */
+  readonly now: () => number;
   /** why a policy that was asked for is not there */
   readonly refusedPolicies: ReadonlyMap<string, string>;
 }
@@ -29,8 +32,8 @@ export interface ControlEvent {
   readonly [detail: string]: unknown;
 }
 
-/** Frames between two attempts to make the MCU follow an e-stop or a clear: 50 ms at 200 Hz. */
-const REPEAT_FRAMES = 10;
+/** An e-stopped MCU says so every 100 ms; after this long without a word it is told again [ms]. */
+const ECHO_FRESH = 300;
 
 /**
  * The robot as `control` holds it: its safety state, who may change it, and the guard's memory from frame to frame.
@@ -39,24 +42,20 @@ const REPEAT_FRAMES = 10;
 export class RobotControl {
   readonly #parts: RobotControlParts;
   readonly #events = new Subject<ControlEvent>();
-  readonly overruns: OverrunCounter;
+  readonly facts: FactGatherer;
   #safety = supervisor.INITIAL_SAFETY_STATE;
-  #facts: Facts = NO_FACTS;
-  #linkOpen = false;
-  #silent = false;
+  /** facts of the latest frame, or of what has happened since */
+  #latest: Facts = NO_FACTS;
   #torque: readonly [number, number] = [0, 0];
-  #temperatures = new Map<number, number>();
-  #framesRefused = 0;
-  /** the MCU has been active in this mode */
-  #wasActive = false;
-  #restartsAtArming = 0;
-  #framesUntilRepeat = 0;
-  #clearing = false;
+  #echoedAt = Number.NEGATIVE_INFINITY;
+  /** a reset is under way, and the number of the latch that it is to clear */
+  #clearing: { readonly latch: number } | undefined;
 
   constructor(parts: RobotControlParts) {
     this.#parts = parts;
-    this.overruns = new OverrunCounter();
+    this.facts = new FactGatherer(parts);
     if (parts.latch.latched) this.#safety = supervisor.estop(this.#safety);
+    parts.session.estopEcho$.subscribe(() => this.#estopEchoed());
   }
 
   get events$(): Observable<ControlEvent> {
@@ -67,8 +66,9 @@ export class RobotControl {
     return this.#safety;
   }
 
-  get facts(): Facts {
-    return this.#facts;
+  /** What the failsafe table saw last. */
+  get latest(): Facts {
+    return this.#latest;
   }
 
   /** Total torque of the latest command [N·m]. */
@@ -81,8 +81,7 @@ export class RobotControl {
   /** One frame: facts, failsafe table, then the command that answers it. */
   guard(decided: Decided): Guarded {
     const { robot, session } = this.#parts;
-    this.#supervise(this.#factsOf(decided));
-    this.#remindMcu(decided);
+    this.#supervise(this.facts.gather(decided, this.#safety));
     const { command, limits } = guard(
       {
         robotState: this.#safety.robotState,
@@ -95,10 +94,6 @@ export class RobotControl {
       robot,
     );
     this.#torque = command.wheelTorque;
-    const running = this.#safety.robotState === 'running';
-    const obeyed = decided.sensors.state === 'active';
-    this.#framesRefused = running && !obeyed ? this.#framesRefused + 1 : 0;
-    this.#wasActive = running && (this.#wasActive || obeyed);
     return {
       ...decided,
       command,
@@ -108,82 +103,55 @@ export class RobotControl {
     };
   }
 
-  /** The port was opened or lost; without frames nobody else would look at the failsafe table. */
+  /** Port, session or silence changed; without frames nobody else would look at the failsafe table. */
   linkChanged(open: boolean): void {
-    this.#linkOpen = open;
-    if (!open) this.#supervise({ ...this.#facts, linkOpen: false, framesInARow: 0 });
+    this.facts.linkOpen = open;
+    if (open) this.#repeatStop();
+    else this.#supervise(this.facts.refresh({ ...this.#latest, framesInARow: 0 }));
   }
 
-  /** The MCU answered, or no longer obeys this host. */
-  sessionChanged(session: SessionState): void {
-    if (session !== 'accepted') this.#supervise({ ...this.#facts, session, framesInARow: 0 });
+  sessionChanged(): void {
+    if (this.#parts.session.state !== 'accepted') {
+      this.#supervise(this.facts.refresh({ ...this.#latest, framesInARow: 0 }));
+    }
   }
 
   linkSilent(silent: boolean): void {
-    this.#silent = silent;
-    if (silent) this.#supervise({ ...this.#facts, silent: true });
+    this.facts.silent = silent;
+    if (silent) this.#supervise(this.facts.refresh(this.#latest));
   }
 
-  #factsOf(tick: Decided): Omit<Facts, 'estopLatched' | 'estopNotPersisted'> {
-    const { session, controllers } = this.#parts;
-    const { sensors, estimate } = tick;
-    if (sensors.temperature < 255) this.#temperatures.set(tick.wireSequence % 8, sensors.temperature);
-    // The MCU leaves a latch only for idle, so what it says itself outranks what was last announced.
-    if (sensors.state === 'idle' || sensors.state === 'active') session.latchCause = 'none';
-    return {
-      mcuTimeUs: tick.mcuTimeUs,
-      dtUs: tick.dtUs,
-      lost: tick.lost,
-      framesInARow: tick.framesInARow,
-      rate: tick.rate,
-      nominalRate: session.peer?.sensorRate ?? Number.NaN,
-      estimateFinite: estimate.finite,
-      attitudeNorm: estimate.attitudeNorm,
-      tilt: estimate.tilt,
-      angularRate: estimate.angularRate,
-      wheelSpeed: estimate.wheelSpeed,
-      battery: sensors.battery,
-      temperature: this.#temperatures.size > 0 ? Math.max(...this.#temperatures.values()) : Number.NaN,
-      mcuState: sensors.state,
-      faults: sensors.faults,
-      watchdogLatched: session.latchCause === 'watchdog',
-      session: session.state,
-      foreignHellos: session.foreignHellos,
-      framesRefused: this.#framesRefused,
-      // One that was active and is idle again must not be made active by the next command: it forgot that it was stopped.
-      mcuRestarted: session.restarts !== this.#restartsAtArming || (this.#wasActive && sensors.state === 'idle'),
-      policyLateness: controllers.lateness,
-      policyNonFinite: controllers.nonFinite,
-      overruns: this.overruns.inARow,
-      silent: this.#silent,
-      linkOpen: this.#linkOpen,
-    };
+  /**
+   * To be called every 50 ms. A stop, and the clearing of a latch, are repeated until the MCU says that it followed; by the
+   * clock and not by its frames, since an MCU that another host drives, or a torn line, may give us none.
+   */
+  repeat(): void {
+    if (!this.#clearing) this.#repeatStop();
+    else if (this.#latest.mcuState !== 'idle') this.#parts.session.clearLatch(this.#clearing.latch);
   }
 
-  #supervise(facts: Omit<Facts, 'estopLatched' | 'estopNotPersisted'>): void {
+  #repeatStop(): void {
+    const echoed = this.#parts.now() - this.#echoedAt < ECHO_FRESH;
+    if (this.#safety.robotState === 'estopped' && !echoed) this.#parts.session.estop();
+  }
+
+  /** The MCU says that its torque is off. */
+  #estopEchoed(): void {
+    this.#echoedAt = this.#parts.now();
+    // Somebody stopped it again while this host was clearing the stop before: that one wins.
+    if (this.#clearing && this.#parts.session.latch !== this.#clearing.latch) void this.estop('motor controller');
+  }
+
+  #supervise(facts: Facts): void {
     const { latch, robot } = this.#parts;
-    // The latch changes between frames, and facts may be those of an earlier frame: ask it now.
-    this.#facts = { ...facts, estopLatched: latch.latched, estopNotPersisted: latch.notPersisted };
+    this.#latest = facts;
     const before = this.#safety;
-    this.#safety = supervisor.superviseFrame(before, this.#facts, robot);
+    this.#safety = supervisor.superviseFrame(before, facts, robot);
     if (this.#safety.robotState === 'estopped' && !latch.latched) {
-      // The MCU's own stop input acted: the stop is as good as anybody's.
-      void this.estop('motor controller');
+      // The MCU's own stop input acted, or the failsafe table: the stop is as good as anybody's.
+      void this.estop(supervisor.reasons(this.#safety.active).join(', '));
     }
     this.#announce(before, this.#safety);
-  }
-
-  /** Makes a deaf MCU follow a stop, and carries a reset to it, until its frames say that it did. */
-  #remindMcu({ sensors }: Decided): void {
-    const { session } = this.#parts;
-    const clear = this.#clearing && sensors.state !== 'idle';
-    const stop = !this.#clearing && this.#safety.robotState === 'estopped' && sensors.state !== 'estopped';
-    if (!clear && !stop) return;
-    this.#framesUntilRepeat -= 1;
-    if (this.#framesUntilRepeat > 0) return;
-    this.#framesUntilRepeat = REPEAT_FRAMES;
-    if (clear) session.clearLatch();
-    else session.estop();
   }
 
   // --- orders -------------------------------------------------------------------------------------------------------
@@ -197,10 +165,10 @@ export class RobotControl {
     // A stop in the middle of a reset is a new one: it must outlive the reset.
     const repeated = latch.latched && !this.#clearing;
     const before = this.#safety;
-    this.#clearing = false;
+    this.#clearing = undefined;
     this.#safety = supervisor.estop(before);
     if (repeated) {
-      // A flood of stops costs neither ticks nor writes: `#remindMcu` goes on until the MCU follows.
+      // A flood of stops costs neither ticks nor writes: `repeat` goes on until the MCU follows.
       return await latch.persisted();
     }
     latch.latch(source);
@@ -214,13 +182,21 @@ export class RobotControl {
   /** Stopping the gentle way: torque off. Always allowed. */
   disarm(): void {
     const before = this.#safety;
+    if (before.robotState === 'running') this.#parts.episodes.startEpisode();
+    this.#parts.session.foreignHellos = 0;
     this.#safety = supervisor.disarm(before);
     this.#announce(before, this.#safety);
   }
 
   /** What the arming checks say of a mode now. */
   checks(mode: ArmedMode) {
-    return armingChecks(mode, this.#safety, this.#facts, this.#controllerInfo(mode), this.#parts.robot);
+    return armingChecks(
+      mode,
+      this.#safety,
+      this.facts.refresh(this.#latest),
+      this.#controllerInfo(mode),
+      this.#parts.robot,
+    );
   }
 
   /** @returns why not, or `undefined` when the mode is in force */
@@ -243,11 +219,7 @@ export class RobotControl {
     const sameTask = before.robotState === 'running' && before.mode.task === mode.task;
     if (sameTask) episodes.startEpisode();
     else episodes.startTask(mode.task);
-    this.#framesRefused = 0;
-    if (before.robotState === 'disarmed') {
-      this.#wasActive = false;
-      this.#restartsAtArming = this.#parts.session.restarts;
-    }
+    this.facts.modeBegins(before.robotState === 'disarmed');
     this.#safety = supervisor.enterMode(before, mode);
     this.#announce(before, this.#safety);
     return undefined;
@@ -259,29 +231,29 @@ export class RobotControl {
    * @param settled resolves when the MCU had time to follow
    */
   async reset(settled: () => Promise<void>): Promise<Refusal | undefined> {
-    const { latch } = this.#parts;
-    if (!this.#linkOpen || this.#facts.session !== 'accepted') {
+    const { latch, session } = this.#parts;
+    if (!this.facts.linkOpen || session.state !== 'accepted') {
       return {
         code: 'mcu-unreachable',
         message: 'the motor controller does not answer, so its latch cannot be cleared',
         remedy: 'check cable and power, then reset again',
       };
     }
-    this.#clearing = true;
-    this.#framesUntilRepeat = 0;
+    this.#clearing = { latch: session.latch };
+    this.repeat();
     await settled();
     // A stop during the wait has ended the clearing and wins.
     if (!this.#clearing) return OVERTAKEN;
-    if (this.#facts.mcuState !== 'idle') {
-      this.#clearing = false;
+    if (this.#latest.mcuState !== 'idle') {
+      this.#clearing = undefined;
       return {
         code: 'mcu-latched',
-        message: `the motor controller stays ${this.#facts.mcuState}`,
+        message: `the motor controller stays ${this.#latest.mcuState}`,
         remedy: 'its fault persists: see the fault names in `h2o-edge status`',
       };
     }
     const released = await latch.release();
-    this.#clearing = false;
+    this.#clearing = undefined;
     if (!released) {
       return latch.problem === ''
         ? OVERTAKEN
@@ -293,24 +265,39 @@ export class RobotControl {
     }
     const before = this.#safety;
     this.#safety = supervisor.reset(before);
-    this.#parts.session.foreignHellos = 0;
+    session.foreignHellos = 0;
     this.#events.next({ event: 'reset' });
     this.#announce(before, this.#safety);
     return undefined;
   }
 
+  /**
+   * Control is told to end: a moving robot is braked, not dropped.
+   * @param settled resolves when the MCU had time to follow
+   */
+  async shutDown(settled: () => Promise<void>): Promise<void> {
+    this.facts.shuttingDown = true;
+    if (this.#safety.robotState === 'running' && this.facts.linkOpen) await settled();
+  }
+
+  get mcuIsActive(): boolean {
+    return this.#latest.mcuState === 'active';
+  }
+
   /** True while a reset waits for the MCU. */
   get mcuIsIdle(): boolean {
-    return this.#facts.mcuState === 'idle';
+    return this.#latest.mcuState === 'idle';
   }
 
   #controllerInfo(mode: ArmedMode): ControllerInfo {
     const { controllers } = this.#parts;
-    const rate = this.#facts.nominalRate;
+    const rate = this.#latest.nominalRate;
     // The balancer is every policy's reserve: without one for this rate nothing may run.
     if (controllers.rate !== rate) return { kind: 'missing', reason: `no balancer for sensor frames at ${rate} Hz` };
     if (mode.controller === 'balancer') return { kind: 'balancer' };
     const policy = controllers.policy(mode.controller);
+    // Asked at each start: a robot may be up for months.
+    if (policy && !(Date.now() < policy.expires)) return { kind: 'missing', reason: `${mode.controller} has expired` };
     if (policy) return { kind: 'policy', task: policy.task, rate: policy.rate };
     const refused = this.#parts.refusedPolicies.get(mode.controller);
     return {

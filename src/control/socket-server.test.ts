@@ -199,8 +199,12 @@ describe('events', () => {
     const last = { event: 'last' };
     server.broadcast(last);
     slow.socket.resume();
-    await settle(slow);
-    expect(slow.answers.filter(({ event }) => event === 'noise').length).toBeLessThan(500);
+    // While its buffer is full it gets no answers either: ask until it is empty.
+    while (!slow.answers.some(({ id }) => id === 99)) {
+      slow.socket.write(jsonForSocket({ id: 99, request: 'status' }));
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    expect(slow.answers.filter((answer) => answer.event === 'noise').length).toBeLessThan(500);
     expect(slow.answers).not.toContainEqual(last);
   });
 });

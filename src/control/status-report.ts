@@ -9,6 +9,7 @@ import type { SerialLink } from './link.ts';
 import { describeFaults, type McuSession } from './mcu-session.ts';
 import type { PolicyRunner } from './policy-runner.ts';
 import type { RobotControl } from './robot-control.ts';
+import type { RowOutbox } from './row-outbox.ts';
 import { schedulingInForce } from './scheduling.ts';
 import type { SocketServer } from './socket-server.ts';
 import type { Actuated } from './tick.ts';
@@ -32,6 +33,7 @@ const finiteOrNull = (value: number) => (Number.isFinite(value) ? value : null);
 export class StatusReport {
   readonly scheduling = schedulingInForce();
   server: SocketServer | undefined;
+  outbox: RowOutbox | undefined;
   readonly #parts: StatusParts;
   readonly #started = performance.now();
   readonly #counters = {
@@ -55,12 +57,12 @@ export class StatusReport {
     if (tick.written) this.#counters.answered += 1;
     if (tick.superseded) this.#counters.superseded += 1;
     const { control } = this.#parts;
-    control.overruns.add(tick.latencyUs, 1e6 / control.facts.nominalRate);
+    control.facts.overruns.add(tick.latencyUs, 1e6 / control.latest.nominalRate, tick.superseded);
   }
 
   now(): Status {
     const { config, robot, revision, control, session, source, link, latch, policies, refused } = this.#parts;
-    const { safety, facts } = control;
+    const { safety, latest: facts } = control;
     const latest = this.#latest;
     return {
       name: config.name,
@@ -102,13 +104,14 @@ export class StatusReport {
             battery: facts.battery,
           }
         : null,
-      latencyUs: control.overruns.latency.summary(),
+      latencyUs: control.facts.overruns.latency.summary(),
       counters: {
         ...this.#counters,
-        overruns: control.overruns.total,
+        overruns: control.facts.overruns.total,
         ...prefixed('frames.', source.decoder.counters),
         ...prefixed('link.', link.health),
         ...prefixed('socket.', this.server?.counters ?? {}),
+        ...prefixed('rows.', this.outbox?.counters ?? {}),
         'session.foreignHellos': session.foreignHellos,
         'session.mcuRestarts': session.restarts,
         'session.framesBefore': source.beforeSession,

@@ -158,4 +158,26 @@ describe('a stop', () => {
     void rig.control.estop('again');
     expect(order[0]).toBe('estop');
   });
+
+  it('is called on disk only after the file is whole and the folder knows its name', async () => {
+    const latch = new EstopLatch(PATH);
+    const order: string[] = [];
+    disk.pause = async (operation) => void order.push(`${operation}${latch.notPersisted ? '' : ' too late'}`);
+    latch.latch('again');
+    await latch.persisted();
+    const steps = order.filter((operation) => operation !== 'open' && operation !== 'close' && operation !== 'mkdir');
+    expect(steps).toEqual(['write', 'datasync', 'rename', 'sync']);
+  });
+
+  it('is not called on disk by the write of an older one', async () => {
+    const latch = new EstopLatch(PATH);
+    latch.latch('before');
+    disk.pause = async (operation) => {
+      if (operation === 'datasync' && latch.source === 'before') latch.latch('again');
+    };
+    await latch.persisted();
+    expect(latch).toMatchObject({ source: 'again', notPersisted: true });
+    expect(await latch.persisted()).toBe(true);
+    expect(latch.notPersisted).toBe(false);
+  });
 });

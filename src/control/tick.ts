@@ -43,6 +43,10 @@ export interface Estimate {
   readonly yawRate: number;
   /** length of the attitude quaternion, 1 if it is a rotation */
   readonly attitudeNorm: number;
+  /** length of the accelerometer's vector [m/s²] */
+  readonly specificForce: number;
+  /** between the estimated vertical and the accelerometer's [rad] */
+  readonly gravityError: number;
   /** body z axis from the vertical [rad] */
   readonly tilt: number;
   /** largest component of the angular rate [rad/s] */

@@ -15,7 +15,7 @@ export const configSchema = z.strictObject({
     .describe('The robot in numbers: a model that ships, or the path of a robot file.'),
   serial: z
     .strictObject({
-      path: z.string().default('/dev/h2o-mcu').describe('Serial device of the motor controller.'),
+      path: z.string().min(1).default('/dev/h2o-mcu').describe('Serial device of the motor controller.'),
       baudRate: z
         .int()
         .min(9600)

@@ -16,8 +16,10 @@ export const requestSchema = z.discriminatedUnion('request', [
   z.strictObject({ request: z.literal('challenge') }),
   /** a signed `Command`, see `CommandEnvelope`; its signature is checked over its exact text */
   z.strictObject({ request: z.literal('command'), envelope: z.unknown() }),
-  /** from now on events come to this connection, and rows: one connection has them at a time, the latest to ask */
+  /** from now on events come to this connection, and rows: one connection has them at a time, the first to ask */
   z.strictObject({ request: z.literal('subscribe'), rows: z.boolean(), events: z.boolean() }),
+  /** all rows up to this sequence are on disk; control need not keep them */
+  z.strictObject({ request: z.literal('acknowledge'), sequence: z.int().nonnegative() }),
 ]);
 export type Request = z.output<typeof requestSchema>;
 

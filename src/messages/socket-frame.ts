@@ -5,8 +5,10 @@
 export const SocketKind = { json: 0, row: 1 } as const;
 export type SocketKindValue = (typeof SocketKind)[keyof typeof SocketKind];
 
-/** Longest payload that is accepted from the other side [bytes]. */
-export const MAX_SOCKET_PAYLOAD = 1 << 20;
+/** Longest payload of a request [bytes]: control parses it between two sensor frames. */
+export const MAX_REQUEST = 8 << 10;
+/** Longest payload of an answer, an event or a row [bytes]. */
+export const MAX_ANSWER = 1 << 20;
 
 /** One framed message. */
 export function frameForSocket(kind: SocketKindValue, payload: Uint8Array): Buffer {
@@ -22,24 +24,33 @@ export const jsonForSocket = (value: unknown): Buffer =>
 
 export type SocketMessage = { readonly kind: number; readonly payload: Buffer };
 
-/** Splits a byte stream into framed messages. */
+/** Splits a byte stream into framed messages, one at a time, so that its reader may stop between any two. */
 export class SocketSplitter {
+  readonly #longest: number;
   #pending: Buffer = Buffer.alloc(0);
+  /** the stream claims a message that is too long: the peer does not speak this protocol */
+  broken = false;
 
-  /**
-   * @returns complete messages, or `undefined` when the stream claims a message longer than `MAX_SOCKET_PAYLOAD`: the
-   *   peer does not speak this protocol and the connection is to be closed
-   */
-  push(bytes: Buffer): SocketMessage[] | undefined {
+  /** @param longest payload that is accepted from the other side [bytes] */
+  constructor(longest: number) {
+    this.#longest = longest;
+  }
+
+  push(bytes: Buffer): void {
     this.#pending = this.#pending.length === 0 ? bytes : Buffer.concat([this.#pending, bytes]);
-    const messages: SocketMessage[] = [];
-    while (this.#pending.length >= 5) {
-      const length = this.#pending.readUInt32LE(0);
-      if (length < 1 || length > MAX_SOCKET_PAYLOAD) return undefined;
-      if (this.#pending.length < 4 + length) break;
-      messages.push({ kind: this.#pending.readUInt8(4), payload: this.#pending.subarray(5, 4 + length) });
-      this.#pending = this.#pending.subarray(4 + length);
+  }
+
+  /** The next whole message, or `undefined` until more bytes have come. */
+  next(): SocketMessage | undefined {
+    if (this.broken || this.#pending.length < 5) return undefined;
+    const length = this.#pending.readUInt32LE(0);
+    if (length < 1 || length > 1 + this.#longest) {
+      this.broken = true;
+      return undefined;
     }
-    return messages;
+    if (this.#pending.length < 4 + length) return undefined;
+    const message = { kind: this.#pending.readUInt8(4), payload: this.#pending.subarray(5, 4 + length) };
+    this.#pending = this.#pending.subarray(4 + length);
+    return message;
   }
 }

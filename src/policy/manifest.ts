@@ -61,7 +61,11 @@ export type GoldenPair = z.output<typeof goldenSchema>['pairs'][number];
 /** `manifest.json` of a policy bundle, format 1. */
 export const manifestSchema = z.strictObject({
   format: z.literal(1),
-  id: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, { error: 'lower case letters, digits and "-", at most 63' }),
+  id: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, { error: 'lower case letters, digits and "-", at most 63' })
+    // The built-in balancer has this name; a bundle that took it would pass for it.
+    .refine((id) => id !== 'balancer' && id !== 'disarmed', { error: 'is reserved' }),
   /** rises with every release of this id */
   version: z.int().positive(),
   task: z.enum(taskNames),

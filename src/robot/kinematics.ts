@@ -37,6 +37,21 @@ export function tiltOf({ x, y }: Quaternion): number {
   return 2 * Math.atan2(sine, cosine);
 }
 
+/** The world's up axis in the body frame. */
+export function upInBody({ w, x, y, z }: Quaternion): readonly [number, number, number] {
+  return [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)];
+}
+
+type Vector = readonly [number, number, number];
+
+/** Angle between two directions, 0 to π [rad]; NaN if one of them is none. */
+export function angleBetween(a: Vector, b: Vector): number {
+  const lengths = Math.hypot(...a) * Math.hypot(...b);
+  if (!(lengths > 0)) return Number.NaN;
+  const cosine = (a[0] * b[0] + a[1] * b[1] + a[2] * b[2]) / lengths;
+  return Math.acos(Math.min(1, Math.max(-1, cosine)));
+}
+
 /** The same angle on the shorter way round, in (−π, π] [rad]. */
 export function wrapAngle(angle: number): number {
   const turns = Math.ceil((angle - Math.PI) / (2 * Math.PI));

@@ -22,6 +22,8 @@ const quantity = (unit: string, range: { min?: number; max?: number } = { min: 0
     .transform((stated) => stated.value);
 
 const anyNumber = {};
+/** What something is divided by, or what switches a protection off at 0. */
+const positive = { min: 1e-9 };
 
 /** Everything that the code knows about one robot. SI units throughout. */
 export const robotSchema = z.strictObject({
@@ -33,18 +35,18 @@ export const robotSchema = z.strictObject({
   /** all that does not roll, legs in stance */
   body: z.strictObject({
     /** total mass without the wheels */
-    mass: quantity('kg'),
+    mass: quantity('kg', positive),
     /** centre of mass above the wheel axle, legs in stance and sagging under the weight */
-    centerOfMassHeight: quantity('m'),
+    centerOfMassHeight: quantity('m', positive),
     /** about the centre of mass, around the y axis */
     pitchInertia: quantity('kg·m²'),
   }),
   wheels: z.strictObject({
-    radius: quantity('m'),
+    radius: quantity('m', positive),
     /** distance between the contact points */
-    track: quantity('m'),
+    track: quantity('m', positive),
     /** each */
-    mass: quantity('kg'),
+    mass: quantity('kg', positive),
     /** each, about its axle, with the rotor's reflected inertia */
     spinInertia: quantity('kg·m²'),
     /** each; Coulomb friction between body and wheel */
@@ -61,19 +63,19 @@ export const robotSchema = z.strictObject({
   }),
   policy: z.strictObject({
     /** action 1 means this torque, total of both wheels */
-    torqueScale: quantity('N·m'),
+    torqueScale: quantity('N·m', positive),
     /** default rate of decisions and of sensor frames */
     rate: quantity('Hz', { min: 1, max: 1000 }),
   }),
   limits: z.strictObject({
     /** each wheel, whatever the controller */
-    wheelTorque: quantity('N·m'),
+    wheelTorque: quantity('N·m', positive),
     /** each wheel; change of the commanded torque */
-    wheelTorqueSlew: quantity('N·m/s'),
+    wheelTorqueSlew: quantity('N·m/s', positive),
     /** relative to the shank */
-    wheelSpeed: quantity('rad/s'),
+    wheelSpeed: quantity('rad/s', positive),
     /** angle between the body's z axis and the vertical at which the robot counts as fallen; the tasks end here */
-    tilt: quantity('rad'),
+    tilt: quantity('rad', positive),
     /** to be armed, the robot must be this upright */
     armingTilt: quantity('rad'),
     /** to be armed, the robot must turn no faster than this */
@@ -85,13 +87,13 @@ export const robotSchema = z.strictObject({
   }),
   timing: z.strictObject({
     /** the MCU brakes, latched, after this time without a valid command */
-    mcuWatchdog: quantity('ms'),
+    mcuWatchdog: quantity('ms', positive),
     /** a command is void this long after the sampling of the frame that it answers */
-    commandTimeToLive: quantity('ms'),
+    commandTimeToLive: quantity('ms', positive),
     /** the host takes the link for dead after this silence */
-    sensorSilence: quantity('ms'),
+    sensorSilence: quantity('ms', positive),
     /** time from braking to limp, in the MCU and in the host alike */
-    brakeTime: quantity('s'),
+    brakeTime: quantity('s', positive),
     /** torque command to torque, beyond the sampling itself; the balancer plans with it */
     actuationDelay: quantity('ms'),
   }),

@@ -1,7 +1,7 @@
 import type { ArmedMode } from '../messages/mode.ts';
 import type { Robot } from '../robot/robot.ts';
 import type { Facts } from './facts.ts';
-import { activeConditions } from './failsafe-table.ts';
+import { activeConditions, type ConditionId } from './failsafe-table.ts';
 import type { SafetyState } from './supervisor.ts';
 
 /** One thing that must be so before the robot may move. */
@@ -22,6 +22,15 @@ export type ControllerInfo =
 /** Frames in a row that make a stream worth trusting: half a second at 200 Hz. */
 export const SETTLED_FRAMES = 100;
 
+/** Conditions that only warn a moving robot, but with which none may begin to move. */
+const NO_ARMING: readonly ConditionId[] = ['battery-low', 'temperature-high', 'estop-not-persisted', 'sensor-silence'];
+
+/** What an accelerometer reads at rest, anywhere on Earth and however badly calibrated [m/s²]. */
+const LEAST_GRAVITY = 8;
+const MOST_GRAVITY = 12;
+/** How far the accelerometer's vertical may be from the estimated one at rest [rad]. */
+const GRAVITY_ERROR = 0.2;
+
 const degrees = (radians: number) => `${((radians * 180) / Math.PI).toFixed(1)}°`;
 
 /** All checks, passed or not, so that a person sees at once everything that is in the way. */
@@ -36,16 +45,14 @@ export function armingChecks(
   const from = state.robotState;
   const moving = from === 'running';
   const blocking = activeConditions(state.active).filter((row) => row.action !== 'warn' && row.clears !== 'new-mode');
-  const noArm = activeConditions(state.active).filter(
-    (row) => row.id === 'battery-low' || row.id === 'estop-not-persisted',
-  );
+  const noArm = activeConditions(state.active).filter((row) => NO_ARMING.includes(row.id));
   const velocity = mode.targetVelocity ?? 0;
 
   const checks: ArmingCheck[] = [
     {
       id: 'state',
-      ok: from === 'disarmed' || from === 'running',
-      found: `the robot is ${from}`,
+      ok: (from === 'disarmed' || from === 'running') && state.examined,
+      found: `the robot is ${from}${state.examined ? '' : ', and no sensor frame has been seen since'}`,
       remedy: from === 'estopped' ? 'make the place safe, then `h2o-edge reset`' : '`h2o-edge mode disarmed` first',
     },
     ...[...blocking, ...noArm].map((row) => ({ id: row.id, ok: false, found: row.says, remedy: row.remedy })),
@@ -56,6 +63,28 @@ export function armingChecks(
       remedy: 'check the port in the configuration and that the firmware answers `hello`',
     },
     {
+      id: 'robot',
+      ok: facts.announcedRobot === robot.name,
+      found: `the motor controller drives "${facts.announcedRobot}", the configuration says "${robot.name}"`,
+      remedy: 'correct `robot` in the configuration, or the name in the firmware',
+    },
+    {
+      id: 'watchdog',
+      ok:
+        facts.announcedWatchdog > robot.timing.commandTimeToLive && facts.announcedWatchdog <= robot.timing.mcuWatchdog,
+      found: `the motor controller's watchdog is ${facts.announcedWatchdog} ms, wanted are up to ${robot.timing.mcuWatchdog} ms`,
+      remedy:
+        'it is the last line of defence: set it in the firmware, above timing.commandTimeToLive of the robot file',
+    },
+    {
+      id: 'heard',
+      ok: facts.heard,
+      found: facts.heard
+        ? 'the motor controller hears the commands'
+        : 'the motor controller does not hear the commands',
+      remedy: "see the motor controller's count of refused commands",
+    },
+    {
       id: 'frames',
       ok: facts.framesInARow >= SETTLED_FRAMES,
       found: `${facts.framesInARow} sensor frames in a row, ${SETTLED_FRAMES} wanted`,
@@ -63,7 +92,7 @@ export function armingChecks(
     },
     {
       id: 'rate',
-      ok: rateFits(facts, controller),
+      ok: rateFits(facts, controller, robot),
       found: `sensor frames at ${facts.rate.toFixed(1)} Hz${controller.kind === 'policy' ? `, policy at ${controller.rate} Hz` : ''}`,
       remedy: 'the sensor rate must be a whole multiple of the rate that the policy was made for',
     },
@@ -106,6 +135,16 @@ export function armingChecks(
       remedy: 'hold the robot upright',
     },
     {
+      // A dead accelerometer and a frozen attitude look upright and at rest.
+      id: 'gravity',
+      ok:
+        facts.specificForce >= LEAST_GRAVITY &&
+        facts.specificForce <= MOST_GRAVITY &&
+        facts.gravityError <= GRAVITY_ERROR,
+      found: `the accelerometer reads ${facts.specificForce.toFixed(1)} m/s², ${degrees(facts.gravityError)} off the estimated vertical`,
+      remedy: 'hold the robot still; if it does not help, the IMU or its mounting is wrong',
+    },
+    {
       id: 'at-rest',
       ok: facts.angularRate <= limits.armingRate,
       found: `turning at ${facts.angularRate.toFixed(2)} rad/s, limit ${limits.armingRate} rad/s`,
@@ -114,12 +153,16 @@ export function armingChecks(
   ];
 }
 
-/** Sensor rates that a robot may have: slower cannot balance, faster does not fit the wire. An MCU may announce anything. */
-export const isUsableRate = (rate: number): boolean => rate >= 50 && rate <= 1000;
+/**
+ * Sensor rates that a robot may have; an MCU may announce anything. Slower, and one lost frame would outlive the command
+ * before it; faster does not fit the wire.
+ */
+export const isUsableRate = (rate: number, robot: Robot): boolean =>
+  rate * robot.timing.commandTimeToLive >= 2000 && rate <= 1000;
 
 /** Unknown rates do not fit. */
-function rateFits(facts: Facts, controller: ControllerInfo): boolean {
-  if (!isUsableRate(facts.nominalRate) || !(Math.abs(facts.rate / facts.nominalRate - 1) <= 0.05)) return false;
+function rateFits(facts: Facts, controller: ControllerInfo, robot: Robot): boolean {
+  if (!isUsableRate(facts.nominalRate, robot) || !(Math.abs(facts.rate / facts.nominalRate - 1) <= 0.05)) return false;
   return controller.kind !== 'policy' || decimation(facts.nominalRate, controller.rate) !== undefined;
 }
 

@@ -21,6 +21,10 @@ export interface Facts {
   readonly estimateFinite: boolean;
   /** length of the attitude quaternion, 1 if it is a rotation */
   readonly attitudeNorm: number;
+  /** length of the accelerometer's vector [m/s²] */
+  readonly specificForce: number;
+  /** between the estimated vertical and the accelerometer's, meaningful at rest [rad] */
+  readonly gravityError: number;
   /** body z axis from the vertical [rad] */
   readonly tilt: number;
   /** largest component of the angular rate [rad/s] */
@@ -37,10 +41,22 @@ export interface Facts {
   /** the MCU says that its watchdog latched */
   readonly watchdogLatched: boolean;
   readonly session: SessionState;
+  /** the time without a valid command after which the MCU said that it brakes [ms]; NaN before `hello` */
+  readonly announcedWatchdog: number;
+  /** the robot that the MCU said it drives; empty before `hello` */
+  readonly announcedRobot: string;
+  /** the MCU applied, or would apply, this host's latest command */
+  readonly heard: boolean;
   /** `hello` answers that this host did not ask for, since the port was opened */
   readonly foreignHellos: number;
   /** sensor frames since a command of this host asked for `active` and the MCU was not; 0 when it is */
   readonly framesRefused: number;
+  /** frames on which the MCU was active although this host wants it otherwise; 0 when it is not */
+  readonly framesDisobeyed: number;
+  /** frames in a row without any time between them, by the MCU's clock */
+  readonly clockStuck: number;
+  /** this process was told to end */
+  readonly shuttingDown: boolean;
   /** the MCU has started anew since the robot was armed */
   readonly mcuRestarted: boolean;
   /** late policy runs: +4 each, -1 for each in time */
@@ -69,6 +85,8 @@ export const NO_FACTS: Facts = {
   nominalRate: Number.NaN,
   estimateFinite: false,
   attitudeNorm: Number.NaN,
+  specificForce: Number.NaN,
+  gravityError: Number.NaN,
   tilt: Number.NaN,
   angularRate: Number.NaN,
   wheelSpeed: Number.NaN,
@@ -78,8 +96,14 @@ export const NO_FACTS: Facts = {
   faults: 0,
   watchdogLatched: false,
   session: 'waiting',
+  announcedWatchdog: Number.NaN,
+  announcedRobot: '',
+  heard: false,
   foreignHellos: 0,
   framesRefused: 0,
+  framesDisobeyed: 0,
+  clockStuck: 0,
+  shuttingDown: false,
   mcuRestarted: false,
   policyLateness: 0,
   policyNonFinite: 0,

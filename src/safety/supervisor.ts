@@ -13,6 +13,8 @@ export interface SafetyState {
   readonly active: number;
   /** frames in a row for which each condition has held */
   readonly held: readonly number[];
+  /** a frame has been seen since this state was last changed by hand; before that the conditions are not known */
+  readonly examined: boolean;
   /** MCU time at which braking began [µs]; meaningful in `braking` */
   readonly brakingSince: number;
 }
@@ -23,6 +25,7 @@ export const INITIAL_SAFETY_STATE: SafetyState = {
   mode: DISARMED,
   active: 0,
   held: FAILSAFE_TABLE.map(() => 0),
+  examined: false,
   brakingSince: 0,
 };
 
@@ -46,7 +49,7 @@ export function superviseFrame(state: SafetyState, facts: Facts, robot: Robot): 
     const stays = (state.active & bit) !== 0 && outlives(row.clears, state.robotState);
     if (trips || stays) active |= bit;
   });
-  return advance({ ...state, held, active }, facts, robot);
+  return advance({ ...state, held, active, examined: true }, facts, robot);
 }
 
 /** Whether a condition stays active although it no longer holds. What disarming clears has nothing to hold once disarmed. */
@@ -81,11 +84,14 @@ export function estop(state: SafetyState): SafetyState {
   return { ...state, robotState: 'estopped', active: state.active | 1 };
 }
 
-/** Disarming is stopping and so is always allowed; it does not undo an e-stop. */
+/**
+ * Disarming is stopping and so is always allowed; it does not undo an e-stop. Conditions that it clears come back with the
+ * next frame if they still hold, and until then nothing can be armed.
+ */
 export function disarm(state: SafetyState): SafetyState {
   const active = keepUnclearedBy('disarm', state.active);
   if (state.robotState === 'estopped') return { ...state, mode: DISARMED, active };
-  return { ...state, robotState: 'disarmed', mode: DISARMED, active };
+  return { ...state, robotState: 'disarmed', mode: DISARMED, active, examined: false };
 }
 
 /** The only way out of `estopped`. The caller has checked who asks. Conditions that still hold come back next frame. */

@@ -48,7 +48,11 @@ export class AnswerTap {
   /** Resolves when the frame is answered, or after `milliseconds`. */
   async answerTo(sequence: number, milliseconds: number): Promise<void> {
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, milliseconds);
+      const timer = setTimeout(() => {
+        // Its host is dead or deaf: it is not waited for again until it commands again.
+        this.#session = 0;
+        resolve();
+      }, milliseconds);
       this.#waiting = {
         sequence,
         resolve: () => {

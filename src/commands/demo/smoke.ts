@@ -80,7 +80,7 @@ export async function smoke(stage: Stage, seconds: number, say: (line: string) =
   const truth = await simulator.truth();
 
   // Answers and rows share one connection: the rows that control had sent by the time of its status came before it.
-  const sent = status.counters['socket.rowsSent'] ?? 0;
+  const sent = status.counters['rows.sent'] ?? 0;
   const frames = status.counters.frames ?? 0;
   const answered = status.counters.answered ?? 0;
   const { p50, p99, max } = truth.latencyUs;

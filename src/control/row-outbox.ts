@@ -1,0 +1,95 @@
+/** Rows that are kept for a reader that is away: half a minute at the fastest sensor rate, some megabytes. */
+const CAPACITY = 30_000;
+/** Rows written in one tick: catching up must not delay the command that the tick is for. */
+const ROWS_PER_TICK = 8;
+
+/** Where rows go: one connection. */
+export interface RowReader {
+  /** there is room for more */
+  ready(): boolean;
+  write(bytes: Uint8Array): void;
+}
+
+interface Kept {
+  readonly sequence: number;
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * Rows on their way to the recorder. A row stays here until the reader says that it is on disk, so a gateway that dies and
+ * comes back misses nothing; what no longer fits is a counted gap, and no tick ever waits.
+ */
+export class RowOutbox {
+  readonly counters = {
+    /** rows written to the reader, repeated ones included */
+    sent: 0,
+    /** rows that the reader has acknowledged */
+    acknowledged: 0,
+    /** rows that were pushed out before the reader had acknowledged them */
+    lost: 0,
+  };
+  readonly #capacity: number;
+  /** ring of kept rows; row n of all stands in slot n modulo capacity */
+  readonly #ring: Array<Kept | undefined>;
+  #oldest = 0;
+  #next = 0;
+  /** the next row to write to the reader */
+  #cursor = 0;
+  #reader: RowReader | undefined;
+
+  constructor(capacity = CAPACITY) {
+    this.#capacity = capacity;
+    this.#ring = new Array(capacity);
+  }
+
+  /** Rows that are kept now. */
+  get kept(): number {
+    return this.#next - this.#oldest;
+  }
+
+  /** A reader begins with the oldest row that nobody has acknowledged. */
+  attach(reader: RowReader): void {
+    this.#reader = reader;
+    this.#cursor = this.#oldest;
+  }
+
+  detach(): void {
+    this.#reader = undefined;
+  }
+
+  /** @param sequence rises from row to row */
+  push(sequence: number, bytes: Uint8Array): void {
+    if (this.kept === this.#capacity) {
+      this.#oldest += 1;
+      this.counters.lost += 1;
+      this.#cursor = Math.max(this.#cursor, this.#oldest);
+    }
+    this.#ring[this.#next % this.#capacity] = { sequence, bytes };
+    this.#next += 1;
+  }
+
+  /** Called once a tick, after its command has gone out. */
+  pump(): void {
+    const reader = this.#reader;
+    for (let count = 0; count < ROWS_PER_TICK && this.#cursor < this.#next && reader?.ready(); count++) {
+      const row = this.#ring[this.#cursor % this.#capacity];
+      this.#cursor += 1;
+      if (!row) continue;
+      reader.write(row.bytes);
+      this.counters.sent += 1;
+    }
+  }
+
+  /** All rows up to this sequence are on disk. */
+  acknowledge(sequence: number): void {
+    while (this.#oldest < this.#next) {
+      const slot = this.#oldest % this.#capacity;
+      const row = this.#ring[slot];
+      if (row && row.sequence > sequence) break;
+      this.#ring[slot] = undefined;
+      this.#oldest += 1;
+      this.counters.acknowledged += 1;
+    }
+    this.#cursor = Math.max(this.#cursor, this.#oldest);
+  }
+}

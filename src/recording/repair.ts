@@ -1,0 +1,97 @@
+import { copyFile, link } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { EdgeError } from '../errors.ts';
+import type { Disk } from './disk.ts';
+import { DAMAGED, PART, REPAIRING, SEALED } from './segment-name.ts';
+import { SegmentReader } from './segment-reader.ts';
+import { SegmentWriter } from './segment-writer.ts';
+
+export interface Repaired {
+  /** the sealed segment; `undefined` when the file held no message */
+  readonly sealed: string | undefined;
+  readonly rows: number;
+  /** bytes after the last good chunk that are not in the sealed segment */
+  readonly lostBytes: number;
+  /** the original, kept because more is wrong with it than a commit that was cut off */
+  readonly keptAside: string | undefined;
+  readonly reason: string;
+}
+
+/**
+ * Makes a sealed segment of what a writer left behind when it died: every message up to the first damage, unchanged, with
+ * the schemas that it was written with.
+ *
+ * What is lost is normally one commit that never ended, and of that nobody was told that it was safe: the bytes go. When
+ * bytes are wrong, or more of them are behind the last good chunk than one commit has, the medium has failed: then the
+ * whole original stays beside the repaired segment as `.damaged`, since it may hold acknowledged rows after the damage.
+ *
+ * A crash in the middle of this changes nothing: the `.part` is replaced in one step by its finished repair, and a
+ * finished `.part` only needs its name.
+ * @throws node's errors, EdgeError `recordingFailed`; the `.part` is then as it was
+ */
+export async function repairPart(path: string, disk: Disk): Promise<Repaired> {
+  const stem = path.slice(0, -PART.length);
+  const folder = dirname(path);
+  const repairing = `${stem}${REPAIRING}`;
+  if (await disk.exists(`${stem}${SEALED}`)) {
+    throw new EdgeError(
+      'recordingFailed',
+      `${path} is not repaired: there is a sealed segment of the same name`,
+      'move one of the two to another folder; a recorder never makes both',
+    );
+  }
+  await disk.remove(repairing);
+
+  const reader = new SegmentReader(path);
+  let writer: SegmentWriter | undefined;
+  let rows = 0;
+  try {
+    for await (const messages of reader.chunks()) {
+      writer ??= await openCopy(reader, repairing, disk);
+      await writer.append(messages);
+      rows += messages.filter((message) => reader.isRow(message)).length;
+    }
+    await writer?.finish();
+  } catch (error) {
+    await writer?.abandon();
+    await disk.remove(repairing).catch(() => undefined);
+    throw error;
+  }
+
+  const { ending } = reader;
+  const complete = ending === undefined || ending.kind === 'sealed';
+  const keptAside = ending?.kind === 'damaged' ? `${stem}${DAMAGED}` : undefined;
+  if (keptAside) await keep(path, keptAside, disk);
+  const sealed = writer && `${stem}${SEALED}`;
+  if (complete) await disk.remove(repairing);
+  // First the contents, then the name: were the repair to get the final name at once, a crash could leave both.
+  else if (sealed) await disk.rename(repairing, path);
+  if (sealed) await disk.rename(path, sealed);
+  else await disk.remove(path);
+  await disk.syncDirectory(folder);
+  return {
+    sealed,
+    rows,
+    lostBytes: complete ? 0 : ending.lost,
+    keptAside,
+    reason: complete ? 'it only lacked its name' : ending.reason,
+  };
+}
+
+async function openCopy(reader: SegmentReader, path: string, disk: Disk): Promise<SegmentWriter> {
+  const writer = new SegmentWriter({
+    disk,
+    path,
+    metadata: new Map([...reader.metadata, ['repaired', 'yes']]),
+    schemas: reader.schemas,
+    channels: reader.channels,
+  });
+  await writer.open();
+  return writer;
+}
+
+/** A second name for the original; a copy where the file system knows no second names (FAT on an SD card). */
+async function keep(path: string, aside: string, disk: Disk): Promise<void> {
+  await disk.remove(aside);
+  await link(path, aside).catch(() => copyFile(path, aside));
+}

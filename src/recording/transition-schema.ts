@@ -1,0 +1,52 @@
+import { CONTROLLER_KINDS, type FieldType, ROW_BYTES, ROW_LAYOUT, ROW_LAYOUT_VERSION } from '../messages/row.ts';
+import { ROBOT_STATES } from '../messages/states.ts';
+import { taskNames } from '../robot/tasks/tasks.ts';
+
+/**
+ * Rows in a form that other people's tools read: a ROS 2 message in CDR. The row's layout is aligned so that its bytes
+ * are a CDR body as they are; storing one is putting four bytes in front.
+ */
+
+const ROS_TYPE = { u8: 'uint8', u32: 'uint32', u64: 'uint64', f32: 'float32' } as const;
+
+/** ROS 2 allows only snake_case for fields. */
+export const rosFieldName = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+
+/** Numbers that stand for names, as constants of the message. */
+const constants = (prefix: string, names: readonly string[]): string[] =>
+  names.map((name, index) => `uint8 ${prefix}_${name.toUpperCase().replaceAll('-', '_')}=${index}`);
+
+const fields = (ROW_LAYOUT as ReadonlyArray<readonly [string, FieldType, number?]>).map(
+  ([name, type, count]) => `${ROS_TYPE[type]}${count === undefined ? '' : `[${count}]`} ${rosFieldName(name)}`,
+);
+
+export const TRANSITION_SCHEMA_NAME = 'h2o_edge/msg/Transition';
+
+/** The message definition (`ros2msg`), derived from `ROW_LAYOUT`. */
+export const TRANSITION_SCHEMA = [
+  "# One transition (s, a, r, s') of a balancing robot. SI units; state: x [m], v [m/s], pitch [rad], pitch rate [rad/s].",
+  `uint8 LAYOUT=${ROW_LAYOUT_VERSION}`,
+  ...constants('TASK', taskNames),
+  ...constants('ROBOT_STATE', ROBOT_STATES),
+  ...constants('CONTROLLER', CONTROLLER_KINDS),
+  ...fields,
+  '',
+].join('\n');
+
+/** CDR, little-endian, no options (OMG CDR encapsulation header). */
+const CDR_HEADER = [0x00, 0x01, 0x00, 0x00];
+
+/** A row as a CDR message: a copy, so that the buffer that it came in can go. */
+export function cdrOfRow(row: Uint8Array): Uint8Array {
+  const cdr = new Uint8Array(CDR_HEADER.length + row.length);
+  cdr.set(CDR_HEADER);
+  cdr.set(row, CDR_HEADER.length);
+  return cdr;
+}
+
+/** The row in a CDR message (a view of it), or `undefined` when it is not one of this layout's size. */
+export function rowOfCdr(cdr: Uint8Array): Uint8Array | undefined {
+  if (cdr.length !== CDR_HEADER.length + ROW_BYTES) return undefined;
+  if (CDR_HEADER.some((byte, index) => cdr[index] !== byte)) return undefined;
+  return cdr.subarray(CDR_HEADER.length);
+}

@@ -1,0 +1,85 @@
+import type { McapTypes } from '@mcap/core';
+import { CHUNK_BYTES, type Gap, sizeOf } from './channels.ts';
+import type { RowKey } from './row-key.ts';
+
+/** A message on its way to the disk; rows have a key. */
+export interface Waiting {
+  readonly message: McapTypes.Message;
+  readonly key?: RowKey;
+}
+
+/** Messages that wait for the disk: at most so many bytes. What no longer fits is refused, and counted by the caller. */
+export class WaitingLine {
+  readonly #limit: number;
+  readonly #line: Waiting[] = [];
+  #bytes = 0;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  get length(): number {
+    return this.#line.length;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get rows(): number {
+    return this.#line.reduce((count, { key }) => count + (key ? 1 : 0), 0);
+  }
+
+  hasRoomFor(message: McapTypes.Message): boolean {
+    return this.#bytes + sizeOf(message) <= this.#limit;
+  }
+
+  push(waiting: Waiting): void {
+    this.#line.push(waiting);
+    this.#bytes += sizeOf(waiting.message);
+  }
+
+  /** What is written together next, without taking it out: at most a chunk, and rows of one boot only. */
+  head(): readonly Waiting[] {
+    let bytes = 0;
+    let boot: bigint | undefined;
+    let count = 0;
+    for (const { message, key } of this.#line) {
+      bytes += sizeOf(message);
+      if (count > 0 && bytes > CHUNK_BYTES) break;
+      if (key && boot !== undefined && key.boot !== boot) break;
+      boot ??= key?.boot;
+      count += 1;
+    }
+    return this.#line.slice(0, count);
+  }
+
+  /** @returns what has been taken out */
+  drop(count: number): readonly Waiting[] {
+    const gone = this.#line.splice(0, count);
+    for (const { message } of gone) this.#bytes -= sizeOf(message);
+    return gone;
+  }
+}
+
+/** Rows that were refused since the last one that was taken. */
+export class Missing {
+  #gap: { reason: string; rows: number; after: RowKey | undefined } | undefined;
+
+  add(reason: string, after: RowKey | undefined): void {
+    this.#gap ??= { reason, rows: 0, after };
+    this.#gap.rows += 1;
+  }
+
+  /**
+   * The gap before a row, or the open one at the end of all rows; then there is none any more. No gap when the sender has
+   * come back to the first row that was missing.
+   */
+  settle(next?: RowKey): Gap | undefined {
+    const gap = this.#gap;
+    this.#gap = undefined;
+    const after = gap?.after;
+    const closed = next && after && next.boot === after.boot && next.sequence === after.sequence + 1n;
+    return closed ? undefined : gap;
+  }
+}

@@ -1,14 +1,19 @@
 import { Command } from 'commander';
 import { revision } from './commands/context.ts';
 import { registerControl } from './commands/control.ts';
+import { registerDataset } from './commands/dataset.ts';
 import { registerDemo } from './commands/demo/demo.ts';
+import { registerEstop } from './commands/estop.ts';
+import { registerGateway } from './commands/gateway.ts';
 import { registerInit } from './commands/init.ts';
+import { registerKeys } from './commands/keys.ts';
 import { registerOrders } from './commands/orders.ts';
 import { complainAbout } from './commands/output.ts';
 import { registerPolicy } from './commands/policy.ts';
 import { registerRobotSim } from './commands/robot-sim.ts';
 import { registerRun } from './commands/run.ts';
 import { registerStatus } from './commands/status.ts';
+import { registerWatch } from './commands/watch.ts';
 
 const program = new Command('h2o-edge')
   .description('edge controller for balancing robots')
@@ -18,8 +23,13 @@ const program = new Command('h2o-edge')
 registerInit(program);
 registerRun(program);
 registerControl(program);
+registerGateway(program);
+registerEstop(program);
 registerOrders(program);
 registerStatus(program);
+registerWatch(program);
+registerKeys(program);
+registerDataset(program);
 registerPolicy(program);
 registerDemo(program);
 registerRobotSim(program);

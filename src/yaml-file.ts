@@ -41,7 +41,7 @@ export function parseYaml<T extends z.ZodType>(
   if (broken) {
     throw new EdgeError(code, `${path}:${lineOf(broken.pos[0])}: ${broken.message}`, 'mend the YAML at that line');
   }
-  const result = schema.safeParse(valueOf(document, path, code));
+  const result = schema.safeParse(contentOf(document, path, code));
   if (result.success) return result.data;
 
   const problems = result.error.issues.map((issue) => {
@@ -59,7 +59,7 @@ export function parseYaml<T extends z.ZodType>(
 }
 
 /** An empty file, and a key with nothing behind it, stand for no choice: every default holds. */
-function valueOf(document: Document.Parsed, path: string, code: ErrorCodeName): unknown {
+function contentOf(document: Document.Parsed, path: string, code: ErrorCodeName): unknown {
   try {
     return withoutNulls(document.toJS()) ?? {};
   } catch (error) {

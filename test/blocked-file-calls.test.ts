@@ -18,7 +18,7 @@ async function robotThatBlocks({ environment, ...options }: RobotOptions = {}) {
   const pid = await robot.controlPid();
   return {
     robot,
-    block: () => process.kill(pid, 'SIGHUP'),
+    block: () => process.kill(pid, 'SIGWINCH'),
     /** Lets a call go on. Opening a FIFO for writing without waiting fails unless somebody has it open for reading, or waits for that. */
     release: async (index: number) => {
       const fifo = fifos[index] ?? '';

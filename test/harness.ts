@@ -9,15 +9,15 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { onTestFailed, onTestFinished } from 'vitest';
 import { CONFIG_NAME, OPERATOR_KEY_NAME } from '../src/commands/context.ts';
-import { ControlClient } from '../src/commands/control-client.ts';
 import { SimulatorClient, type Truth } from '../src/commands/simulator-client.ts';
 import { EdgeError } from '../src/errors.ts';
+import { ControlClient } from '../src/gateway/control-client.ts';
 import { generateKeyPair, writePrivateKey } from '../src/keys/key-pair.ts';
 import { formatTrustFile, readTrustFile, type TrustEntry, trustEntry } from '../src/keys/trust-store.ts';
 import type { Config } from '../src/messages/config.ts';
 import type { ArmedMode } from '../src/messages/mode.ts';
 import { decodeRow, type Row } from '../src/messages/row.ts';
-import { jsonForSocket, SocketKind, SocketSplitter } from '../src/messages/socket-frame.ts';
+import { jsonForSocket } from '../src/messages/socket-frame.ts';
 import type { Status } from '../src/messages/status.ts';
 import { modelsDirectory } from '../src/robot/robot.ts';
 
@@ -301,7 +301,7 @@ export class TestRobot {
         return true;
       } catch (error) {
         if (!(error instanceof EdgeError) || error.codeName !== 'requestRefused') throw error;
-        refusal = error.message;
+        if (!error.message.includes('too-many-commands')) refusal = error.message;
         // Signature checks are rationed; and only MCU time can change anything.
         await this.simulator.wait(0.1);
         return false;
@@ -393,10 +393,14 @@ export class RawConnection {
 
   private constructor(socket: Socket) {
     this.#socket = socket;
-    const splitter = new SocketSplitter();
-    socket.on('data', (bytes) => {
-      for (const { kind, payload } of splitter.push(bytes) ?? []) {
-        if (kind === SocketKind.json) this.answers.push(JSON.parse(payload.toString('utf8')));
+    let pending: Buffer = Buffer.alloc(0);
+    socket.on('data', (bytes: Buffer) => {
+      pending = Buffer.concat([pending, bytes]);
+      // u32 length of what follows, u8 kind, payload; only JSON is asked for here
+      while (pending.length >= 4 && pending.length >= 4 + pending.readUInt32LE(0)) {
+        const end = 4 + pending.readUInt32LE(0);
+        this.answers.push(JSON.parse(pending.toString('utf8', 5, end)));
+        pending = pending.subarray(end);
       }
     });
     socket.on('error', () => socket.destroy());
@@ -406,13 +410,18 @@ export class RawConnection {
   }
 
   static async to(robot: TestRobot): Promise<RawConnection> {
-    const socket = connect(robot.controlSocket);
-    onTestFinished(() => void socket.destroy());
-    await new Promise<void>((resolve, reject) => {
-      socket.once('connect', resolve);
-      socket.once('error', reject);
+    return await until('a connection to control', async () => {
+      const socket = connect(robot.controlSocket);
+      onTestFinished(() => void socket.destroy());
+      // The queue of those who want to be let in may be full for a moment.
+      const error = await new Promise<NodeJS.ErrnoException | undefined>((resolve) => {
+        socket.once('connect', () => resolve(undefined));
+        socket.once('error', resolve);
+      });
+      if (error === undefined) return new RawConnection(socket);
+      if (error.code !== 'EAGAIN') throw error;
+      return undefined;
     });
-    return new RawConnection(socket);
   }
 
   send(bytes: Uint8Array): void {

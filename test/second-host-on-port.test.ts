@@ -7,6 +7,13 @@ import { reasonsOf, refusalOf, STAND, TestRobot } from './harness.ts';
 
 const wheelLegged = loadRobot('wheel-legged');
 
+/** On a busy machine this test's own host may be late, and is still to be in charge. */
+const patientMotorController = (text: string): string => {
+  const patient = text.replace(/(mcuWatchdog: \{ value: )50,/, '$13000,');
+  if (patient === text) throw new Error('the robot file states mcuWatchdog in another way');
+  return patient;
+};
+
 /** Another program that speaks the protocol on the same port. It opened the port before control claimed it, and only writes. */
 function secondHost(robot: TestRobot) {
   const port = openSync(robot.port, constants.O_WRONLY | constants.O_NOCTTY);
@@ -37,12 +44,12 @@ it('a host that greets the motor controller while this one is in charge is notic
   await robot.lift();
   send(host.hello());
   await robot.status('the other host took charge', ({ mcu }) => mcu.session === 'foreign');
-  await robot.simulator.wait(0.1);
-  expect(await refusalOf(robot.control.command({ name: 'mode', mode: STAND }, robot.operator))).toMatch(/session/);
+  // Idle, the motor controller lets each newcomer in, this control again too: what stays is that somebody else was there.
+  expect(await refusalOf(robot.control.command({ name: 'mode', mode: STAND }, robot.operator))).toMatch(/foreign-host/);
 });
 
 it('a control that finds another host in charge says so, does not arm, and is let in when that one is gone', async () => {
-  const robot = await TestRobot.withoutControl({ pace: 'real' });
+  const robot = await TestRobot.withoutControl({ pace: 'real', robotFile: patientMotorController });
   const { host, send } = secondHost(robot);
   let driving = true;
   onTestFinished(() => {
@@ -54,7 +61,7 @@ it('a control that finds another host in charge says so, does not arm, and is le
   const drive = (async () => {
     while (driving) {
       const { time } = await robot.simulator.truth();
-      send(host.command({ answers: Math.floor((time * 1e6) / frameMicros) - 1 }));
+      send(host.command({ answers: Math.floor((time * 1e6) / frameMicros) - 1, timeToLive: 500_000 }));
       await delay(1);
     }
   })();

@@ -1,12 +1,10 @@
-import type { KeyObject } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { EdgeError } from '../errors.ts';
-import { readPrivateKey } from '../keys/key-pair.ts';
+import { ControlClient } from '../gateway/control-client.ts';
 import { type Config, loadConfig } from '../messages/config.ts';
-import { ControlClient } from './control-client.ts';
 
 /** What every command finds around it: configuration, keys, the running control. */
 
@@ -43,16 +41,3 @@ export const findConfig = (options: { config?: string }): Config => loadConfig(c
 /** A connection to the control that runs with this configuration. */
 export const connectToControl = (config: Config): Promise<ControlClient> =>
   ControlClient.connect(join(config.runtimeDirectory, 'control.sock'));
-
-/** The operator's key: the one that is named, else the one that `init` put beside the configuration. */
-export function operatorKey(options: { config?: string; key?: string }): KeyObject {
-  const path = options.key ?? join(dirname(configPath(options)), OPERATOR_KEY_NAME);
-  if (!existsSync(path)) {
-    throw new EdgeError(
-      'keyInvalid',
-      `there is no operator key at ${path}`,
-      'name it with --key; stopping needs no key: `h2o-edge estop`',
-    );
-  }
-  return readPrivateKey(path);
-}

@@ -1,74 +1,68 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { once } from 'node:events';
 import { type Command, Option } from 'commander';
 import { EdgeError } from '../errors.ts';
-import type { Config } from '../messages/config.ts';
-import { describeMode, type Mode, modeSchema } from '../messages/mode.ts';
+import { describeMode, type Mode, modeSchema, needsHeartbeat } from '../messages/mode.ts';
+import type { Command as RobotCommand } from '../messages/requests.ts';
 import { taskNames } from '../robot/tasks/tasks.ts';
-import { connectToControl, findConfig, operatorKey, withConfig } from './context.ts';
+import { Heartbeat } from './heartbeat.ts';
 import { say, sayJson } from './output.ts';
+import {
+  connectToRobot,
+  operatorKey,
+  type RobotClient,
+  type RobotOptions,
+  withKey,
+  withRobot,
+} from './robot-client.ts';
 
-interface OrderOptions {
-  config?: string;
-  key?: string;
+interface OrderOptions extends RobotOptions {
   json?: boolean;
 }
 
-/** The orders that a person gives to a running robot: estop, reset, mode. */
-export function registerOrders(program: Command): void {
-  withConfig(program.command('estop'))
-    .description('stop the robot: torque off at once, latched. It falls. Anyone may do this')
-    .option('--json', 'print one JSON object as the last line')
-    .action(estop);
+interface ModeOptions extends OrderOptions {
+  controller: string;
+  velocity?: number;
+  seconds?: number;
+}
 
-  withKey(withConfig(program.command('reset')))
+/** The signed orders that a person gives to a running robot. */
+export function registerOrders(program: Command): void {
+  const order = (name: string) =>
+    withKey(withRobot(program.command(name))).option('--json', 'print one JSON object as the last line');
+
+  order('reset')
     .description('undo an emergency stop or a latch of the motor controller; the robot stays disarmed')
-    .option('--json', 'print one JSON object as the last line')
     .action(async (options: OrderOptions) => {
-      await order({ name: 'reset' }, options);
+      await give({ name: 'reset' }, options);
       report({ ok: true }, 'reset: the robot is disarmed', options);
     });
 
-  withKey(withConfig(program.command('mode')))
+  order('mode')
     .description('arm the robot for a task, change what it does, or disarm it')
     .argument('<task>', `${taskNames.join(', ')} or disarmed`)
     .option('--controller <name>', 'balancer (built in) or the id of a policy', 'balancer')
     .addOption(new Option('--velocity <m/s>', 'forward speed, for the balancer').argParser(Number))
-    .option('--json', 'print one JSON object as the last line')
-    .action(async (task: string, options: OrderOptions & { controller: string; velocity?: number }) => {
-      const mode = parseMode(task, options);
-      if (mode.task === 'disarmed') await disarm(options);
-      else await order({ name: 'mode', mode }, options);
-      report({ ok: true, mode }, describeMode(mode), options);
+    .addOption(new Option('--seconds <n>', 'for a mode that moves: how long').argParser(Number))
+    .action(mode);
+
+  order('record')
+    .description('start or stop recording transitions')
+    .addArgument(program.createArgument('<what>', 'start or stop').choices(['start', 'stop']))
+    .action(async (what: string, options: OrderOptions) => {
+      const recording = what === 'start';
+      await give({ name: 'record', recording }, options);
+      report({ ok: true, recording }, recording ? 'recording' : 'not recording', options);
     });
 }
-
-const withKey = (command: Command): Command =>
-  command.option('--key <file>', "the operator's private key (default: operator.pem beside the configuration)");
 
 function report(json: object, words: string, options: OrderOptions): void {
   if (options.json) sayJson(json);
   else say(words);
 }
 
-function parseMode(task: string, options: { controller: string; velocity?: number }): Mode {
-  const { controller, velocity } = options;
-  const wanted =
-    task === 'disarmed'
-      ? { task }
-      : { task, controller, ...(velocity === undefined ? {} : { targetVelocity: velocity }) };
-  const parsed = modeSchema.safeParse(wanted);
-  if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ');
-  throw new EdgeError('usage', `this is no mode: ${problems}`, `tasks: ${taskNames.join(', ')}, disarmed`);
-}
-
-async function order(
-  command: Parameters<Awaited<ReturnType<typeof connectToControl>>['command']>[0],
-  options: OrderOptions,
-): Promise<void> {
+async function give(command: RobotCommand, options: OrderOptions): Promise<void> {
   const key = operatorKey(options);
-  const client = await connectToControl(findConfig(options));
+  const client = await connectToRobot(options);
   try {
     await client.command(command, key);
   } finally {
@@ -76,66 +70,52 @@ async function order(
   }
 }
 
-/** Disarming is stopping: it needs no key. */
-async function disarm(options: OrderOptions): Promise<void> {
-  const client = await connectToControl(findConfig(options));
+async function mode(task: string, options: ModeOptions): Promise<void> {
+  const wanted = parseMode(task, options);
+  // Disarming is stopping: it needs no key.
+  const key = wanted.task === 'disarmed' ? undefined : operatorKey(options);
+  const client = await connectToRobot(options);
   try {
-    await client.disarm();
-  } finally {
-    client.close();
-  }
-}
-
-async function estop(options: OrderOptions): Promise<void> {
-  const config = findConfig(options);
-  const client = await connectToControl(config).catch((error: unknown) => {
-    stopBySignal(config, error);
-  });
-  if (!client) return;
-  try {
-    const began = performance.now();
-    const stagesMs: Record<string, number> = {};
-    const { stages, onDisk } = await client.estop('h2o-edge estop', (stage) => {
-      stagesMs[stage] = Math.round((performance.now() - began) * 10) / 10;
-      if (!options.json) say(`${stage} after ${stagesMs[stage]} ms`);
-    });
-    const confirmed = stages.includes('confirmed');
-    if (options.json) sayJson({ ok: confirmed, stagesMs, confirmed, onDisk });
-    if (!confirmed) {
-      throw new EdgeError(
-        'noAnswer',
-        'the motor controller has NOT confirmed the stop',
-        'cut the power of the motors now',
-      );
+    if (key === undefined) await disarm(client);
+    else if (!needsHeartbeat(wanted)) await client.command({ name: 'mode', mode: wanted }, key);
+    else {
+      const heartbeat = new Heartbeat();
+      await client.command({ name: 'mode', mode: wanted, session: heartbeat.session }, key);
+      heartbeat.start(client);
+      if (!options.json) say(`${describeMode(wanted)}; it holds when this command ends: Ctrl-C`);
+      await untilToldToEnd(options.seconds);
+      heartbeat.stop();
     }
-    if (!onDisk && !options.json) say('the latch could not be written to disk; it is in force until control restarts');
   } finally {
     client.close();
   }
+  report({ ok: true, mode: wanted }, describeMode(wanted), options);
 }
 
-/**
- * The socket is dead, but the process may live: it stops the robot on SIGUSR2.
- * @throws EdgeError always: a stop that nobody confirmed is no success
- */
-function stopBySignal(config: Config, cause: unknown): never {
-  const pid = controlPid(config.runtimeDirectory);
-  if (pid === undefined) throw cause;
-  process.kill(pid, 'SIGUSR2');
-  throw new EdgeError(
-    'noAnswer',
-    `control's socket is dead; process ${pid} was told to stop by SIGUSR2, and has NOT confirmed`,
-    'look at the robot; if it is not down, cut the power of its motors now',
-  );
-}
-
-/** The control process that left its number there, if it still runs. */
-function controlPid(runtimeDirectory: string): number | undefined {
-  try {
-    const pid = Number(readFileSync(join(runtimeDirectory, 'control.pid'), 'utf8'));
-    const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-    return words.includes('control') ? pid : undefined;
-  } catch {
-    return undefined;
+/** @throws EdgeError `noAnswer` when the motor controller does not follow */
+async function disarm(client: RobotClient): Promise<void> {
+  await client.disarm();
+  for (let look = 0; look < 20; look++) {
+    const { mcu } = await client.status();
+    if (mcu.state !== 'active') return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
   }
+  throw new EdgeError('noAnswer', 'the motor controller stays active', 'stop the robot: `h2o-edge estop`');
+}
+
+async function untilToldToEnd(seconds: number | undefined): Promise<void> {
+  const told = [once(process, 'SIGINT'), once(process, 'SIGTERM'), once(process, 'SIGHUP')];
+  const over = new Promise((resolve) => {
+    if (seconds !== undefined) setTimeout(resolve, seconds * 1000);
+  });
+  await Promise.race([...told, over]);
+}
+
+function parseMode(task: string, { controller, velocity }: ModeOptions): Mode {
+  const velocities = velocity === undefined ? {} : { targetVelocity: velocity };
+  const wanted = task === 'disarmed' ? { task } : { task, controller, ...velocities };
+  const parsed = modeSchema.safeParse(wanted);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ');
+  throw new EdgeError('usage', `this is no mode: ${problems}`, `tasks: ${taskNames.join(', ')}, disarmed`);
 }

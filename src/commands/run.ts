@@ -16,11 +16,18 @@ export function registerRun(program: Command): void {
     .description('start and supervise everything that a robot needs')
     .action(async (options: { config?: string }) => {
       const config = findConfig(options);
-      const supervised = supervise(() => startControl(configPath(options), config.realTimePriority));
-      const stop = () => supervised.stop();
-      process.once('SIGTERM', stop);
-      process.once('SIGINT', stop);
-      await supervised.ended;
+      const path = configPath(options);
+      const control = supervise('control', () => startControl(path, config.realTimePriority));
+      const gateway = supervise('gateway', () => startGateway(path));
+      const stop = () => {
+        // Control first: what the gateway still records is how the robot came to rest.
+        control.stop();
+        void control.ended.then(() => gateway.stop());
+      };
+      process.on('SIGTERM', stop);
+      process.on('SIGINT', stop);
+      process.on('SIGHUP', stop);
+      await Promise.all([control.ended, gateway.ended]);
     });
 }
 
@@ -45,13 +52,17 @@ export function startControl(config: string, priority: number): ChildProcess {
   return spawn(program, words, { stdio: ['ignore', 'inherit', 'inherit'] });
 }
 
+/** Starts the gateway process; it must never compete with control. */
+export const startGateway = (config: string): ChildProcess =>
+  spawn(process.execPath, [cli, 'gateway', '--config', config], { stdio: ['ignore', 'inherit', 'inherit'] });
+
 interface Supervised {
   stop(): void;
   readonly ended: Promise<void>;
 }
 
 /** Keeps a process running. A control that is started again begins disarmed, so this moves nothing. */
-function supervise(start: () => ChildProcess): Supervised {
+function supervise(name: string, start: () => ChildProcess): Supervised {
   let stopping = false;
   let child: ChildProcess | undefined;
   const ended = (async () => {
@@ -62,7 +73,7 @@ function supervise(start: () => ChildProcess): Supervised {
       const how = await exitOf(child);
       if (stopping) break;
       if (performance.now() - began > SETTLED) pause = 100;
-      complain(`h2o-edge: control ended (${how}); starting it again, disarmed, in ${pause} ms`);
+      complain(`h2o-edge: ${name} ended (${how}); starting it again in ${pause} ms`);
       await new Promise((resolve) => setTimeout(resolve, pause));
       pause = Math.min(2 * pause, LONGEST_PAUSE);
     }

@@ -1,15 +1,15 @@
 import type { Command } from 'commander';
 import { describeMode } from '../messages/mode.ts';
 import type { Status } from '../messages/status.ts';
-import { connectToControl, findConfig, withConfig } from './context.ts';
 import { say, sayJson } from './output.ts';
+import { connectToRobot, type RobotOptions, withRobot } from './robot-client.ts';
 
 export function registerStatus(program: Command): void {
-  withConfig(program.command('status'))
+  withRobot(program.command('status'))
     .description('what the robot does, and why it does not do what was asked')
     .option('--json', 'print one JSON object as the last line')
-    .action(async (options: { config?: string; json?: boolean }) => {
-      const client = await connectToControl(findConfig(options));
+    .action(async (options: RobotOptions & { json?: boolean }) => {
+      const client = await connectToRobot(options);
       try {
         const status = await client.status();
         if (options.json) sayJson(status);

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { loadTrustStore } from '../keys/trust-store.ts';
+import { brokerAccess } from '../messages/broker-config.ts';
 import type { Config } from '../messages/config.ts';
 import { encodeRow } from '../messages/row.ts';
 import { loadRobot } from '../robot/robot.ts';
@@ -10,10 +11,12 @@ import { Allowance } from './allowance.ts';
 import { Controllers } from './controllers.ts';
 import { FrameSource } from './decode.ts';
 import { Estimator } from './estimate.ts';
+import { EstopClient } from './estop-client.ts';
 import { EstopLatch } from './estop-latch.ts';
 import { SerialLink } from './link.ts';
 import { McuSession } from './mcu-session.ts';
 import { EpisodeClock } from './observe.ts';
+import { OperatorWatch } from './operator-watch.ts';
 import { pipeline } from './pipeline.ts';
 import { loadPolicies } from './policies.ts';
 import { CHECKS_PER_SECOND, requestHandler } from './requests.ts';
@@ -35,20 +38,23 @@ const CLEAR_TIMEOUT = 3000;
 export class Control {
   readonly #config: Config;
   readonly #log: Logger;
+  readonly #revision: string;
   readonly #stops: Array<() => Promise<void> | void> = [];
 
-  constructor(config: Config, log: Logger) {
+  constructor(config: Config, log: Logger, revision: string) {
     this.#config = config;
     this.#log = log;
+    this.#revision = revision;
   }
 
   /**
    * Starts. Everything slow (policies, the runtime's first session) happens before the port is opened.
    * @throws EdgeError when the configuration, the robot file, the trust file or the socket is not usable
    */
-  async start(revision: string): Promise<void> {
+  async start(): Promise<void> {
     const config = this.#config;
     const log = this.#log;
+    const revision = this.#revision;
     const robot = loadRobot(config.robot);
     const trust = loadTrustStore(config.trust);
     const nowNs = () => process.hrtime.bigint();
@@ -67,7 +73,9 @@ export class Control {
     });
     const controllers = new Controllers(robot, policies, nowNs);
     const episodes = new EpisodeClock();
+    const operator = new OperatorWatch(config.operatorHeartbeat);
     const control = new RobotControl({
+      operator,
       robot,
       session,
       controllers,
@@ -97,6 +105,7 @@ export class Control {
     };
     const outbox = new RowOutbox();
     const requests = {
+      operator,
       outbox,
       name: config.name,
       control,
@@ -147,15 +156,15 @@ export class Control {
       controllers,
       control,
       actuator,
-      // After the command has gone out there is time for what can wait.
-      actuated: (tick) => {
-        status.observe(tick);
-        outbox.pump();
-      },
+      actuated: (tick) => status.observe(tick),
       rows,
     });
     rows$.subscribe({
-      next: (row) => outbox.push(Number(row.sequence), encodeRow(row)),
+      // The command has gone out; now there is time for what can wait.
+      next: (row) => {
+        outbox.push(Number(row.sequence), encodeRow(row));
+        outbox.pump();
+      },
       // An error ends the pipeline and with it every answer: better to end the process, which restarts disarmed.
       error: (error: unknown) => {
         log.fatal({ err: error }, 'the control pipeline failed');
@@ -163,8 +172,28 @@ export class Control {
       },
     });
 
+    const access = brokerAccess(config);
+    if (access) {
+      const ear = new EstopClient({
+        ...access,
+        robot: config.name,
+        onStop: (source) => ({
+          onDisk: control.estop(source),
+          confirmed: session.nextEstopEcho,
+        }),
+        onState: (state, problem) => log.info({ state, problem }, 'e-stop client'),
+      });
+      status.estopClient = ear;
+      ear.start();
+      this.#stops.push(() => ear.stop());
+    }
+
     const greeting = setInterval(() => session.hello(), HELLO_INTERVAL);
-    const repeating = setInterval(() => control.repeat(), REPEAT_INTERVAL);
+    const repeating = setInterval(() => {
+      control.repeat();
+      // A reader that comes while no frames do.
+      outbox.pump();
+    }, REPEAT_INTERVAL);
     this.#stops.push(
       () => clearInterval(greeting),
       () => clearInterval(repeating),

@@ -29,6 +29,10 @@ export type EstopClientState = 'stopped' | 'connecting' | 'connected' | 'waiting
 /** First and longest wait before the next attempt to connect [ms]. */
 const FIRST_RETRY = 500;
 const LONGEST_RETRY = 5000;
+/** Not every broker says that another client came with the same id (mosquitto 2.0.11 just closes): after so many */
+const SUSPICIOUS = 2;
+/** connections in a row that lived no longer than this, it is taken for granted [ms]. */
+const SHORT_LIFE = 30_000;
 /** Between two events [ms]: a flood of stops must not become a flood of events. */
 const EVENT_PACE = 20;
 /** Longest event [bytes]. */
@@ -53,7 +57,7 @@ export class EstopClient {
     connections: 0,
     /** attempts and connections that failed */
     failures: 0,
-    /** times that another client came with the same id */
+    /** times that another client came with the same id, or seems to have come */
     takeovers: 0,
     /** times that the order to stop itself failed; a fault of this program */
     stopFailures: 0,
@@ -76,6 +80,10 @@ export class EstopClient {
   #eventTopic = '';
   #clientId = '';
   #retryDelay = FIRST_RETRY;
+  /** when the subscription was granted [ms]; undefined while it is not */
+  #upSince: number | undefined;
+  /** connections in a row that the broker ended soon after they were up */
+  #shortLived = 0;
   #stopRetry: () => void = () => {};
   #stopPacing: (() => void) | undefined;
   /** the stops of the turn of the event loop that is under way */
@@ -179,6 +187,7 @@ export class EstopClient {
   #up(limits: BrokerLimits): void {
     this.counters.connections += 1;
     this.#limits = limits;
+    this.#upSince = this.#clock.now();
     this.#retryDelay = FIRST_RETRY;
     this.outbox.rewind();
     this.#enter('connected', '');
@@ -190,9 +199,14 @@ export class EstopClient {
     this.#limits = undefined;
     if (this.#state === 'stopped') return;
     this.counters.failures += 1;
-    if (takenOver) {
+    if (this.#upSince !== undefined) {
+      this.#shortLived = this.#clock.now() - this.#upSince < SHORT_LIFE ? this.#shortLived + 1 : 0;
+      this.#upSince = undefined;
+    }
+    if (takenOver || this.#shortLived >= SUSPICIOUS) {
       // Two ears are better than one that is torn between two: the other keeps the name, this one takes another.
       this.counters.takeovers += 1;
+      this.#shortLived = 0;
       this.#clientId = `h2o-${this.#options.robot}-estop-${randomBytes(4).toString('hex')}`;
     }
     this.#enter('waiting', reason);

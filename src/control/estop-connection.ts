@@ -29,7 +29,7 @@ export interface BrokerLimits {
 }
 
 export interface ConnectionParts {
-  readonly sockets: BrokerSockets;
+  readonly sockets: Pick<BrokerSockets, 'open'>;
   readonly clock: Clock;
   readonly clientId: string;
   readonly topic: string;

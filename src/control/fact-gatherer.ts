@@ -3,10 +3,12 @@ import type { SafetyState } from '../safety/supervisor.ts';
 import type { Controllers } from './controllers.ts';
 import type { EstopLatch } from './estop-latch.ts';
 import type { McuSession } from './mcu-session.ts';
+import type { OperatorWatch } from './operator-watch.ts';
 import { OverrunCounter } from './overrun-counter.ts';
 import type { Estimated } from './tick.ts';
 
 export interface FactSources {
+  readonly operator: OperatorWatch;
   readonly session: McuSession;
   readonly controllers: Controllers;
   readonly latch: EstopLatch;
@@ -49,7 +51,7 @@ export class FactGatherer {
 
   /** Facts of one frame. `before` is the state that the frame finds. */
   gather(tick: Estimated, before: SafetyState): Facts {
-    const { session, controllers } = this.#sources;
+    const { session, controllers, operator } = this.#sources;
     const { sensors, estimate } = tick;
     this.#count(tick, before);
     if (sensors.temperature < 255) this.#temperatures.set(tick.wireSequence % 8, sensors.temperature);
@@ -85,6 +87,7 @@ export class FactGatherer {
       // One that was active and is idle again must not be made active by the next command: it forgot that it was stopped.
       mcuRestarted:
         armed && (session.restarts !== this.#restartsAtArming || (this.#wasActive && sensors.state === 'idle')),
+      heartbeatLost: operator.isLost(tick.mcuTimeUs),
       policyLateness: controllers.lateness,
       policyNonFinite: controllers.nonFinite,
       overruns: this.overruns.inARow,

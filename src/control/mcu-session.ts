@@ -1,4 +1,4 @@
-import { BehaviorSubject, Subject } from 'rxjs';
+import { BehaviorSubject, firstValueFrom, Subject } from 'rxjs';
 import type { Frame } from '../protocol/frame.ts';
 import { FrameEncoder } from '../protocol/frame.ts';
 import type { Hello, LatchCause, Message } from '../protocol/messages.gen.ts';
@@ -32,8 +32,17 @@ export class McuSession {
   /** times that the MCU was found to have started anew while the port was open */
   restarts = 0;
   readonly #options: McuSessionOptions;
+  #nextEcho: Promise<void> | undefined;
   #encoder = new FrameEncoder();
   #unanswered = 0;
+
+  /** The next word of the MCU that torque is off; many may wait for the same one. */
+  get nextEstopEcho(): Promise<void> {
+    this.#nextEcho ??= firstValueFrom(this.estopEcho$).finally(() => {
+      this.#nextEcho = undefined;
+    });
+    return this.#nextEcho;
+  }
 
   constructor(options: McuSessionOptions) {
     this.#options = options;

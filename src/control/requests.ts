@@ -6,6 +6,7 @@ import type { TrustStore } from '../keys/trust-store.ts';
 import { type Command, commandSchema, type Refusal, type Request } from '../messages/requests.ts';
 import type { Status } from '../messages/status.ts';
 import type { Allowance } from './allowance.ts';
+import type { OperatorWatch } from './operator-watch.ts';
 import type { ControlEvent, RobotControl } from './robot-control.ts';
 import type { RowOutbox } from './row-outbox.ts';
 import type { RequestHandler } from './socket-server.ts';
@@ -16,6 +17,7 @@ export interface RequestParts {
   readonly trust: TrustStore;
   readonly counters: CounterMemory;
   readonly status: () => Status;
+  readonly operator: OperatorWatch;
   readonly outbox: RowOutbox;
   /** the MCU says that torque is off */
   readonly estopEcho$: Observable<void>;
@@ -43,9 +45,6 @@ export function requestHandler(parts: RequestParts): RequestHandler {
   const verifier = new CommandVerifier<Command>({ robot: name, trust, challenges, counters, command: commandSchema });
   const openStops = new OpenStops(parts.estopEcho$);
 
-  const carryOut = async (command: Command): Promise<Refusal | undefined> =>
-    command.name === 'mode' ? parts.control.enterMode(command.mode) : await parts.control.reset(parts.mcuSettled);
-
   const runCommand = async (envelope: unknown): Promise<Refusal | undefined> => {
     if (!parts.allowance.take()) return refusal('too-many-commands', 'wait a second');
     const verdict = verifier.verify(envelope);
@@ -54,7 +53,7 @@ export function requestHandler(parts: RequestParts): RequestHandler {
       return refusal(verdict.reason, REMEDIES[verdict.reason] ?? 'sign the command again');
     }
     const { command, keyId } = verdict;
-    const refused = await carryOut(command);
+    const refused = await carryOutOn(parts, command);
     const outcome = refused ? { event: 'command-refused', reason: refused.code } : { event: 'command-accepted' };
     parts.audit({ ...outcome, command, keyId });
     return refused;
@@ -84,6 +83,10 @@ export function requestHandler(parts: RequestParts): RequestHandler {
             answer(refused ? { ok: false, refusal: refused } : { ok: true }),
           );
           break;
+        case 'heartbeat':
+          parts.operator.beat(request.session, request.counter);
+          answer({ ok: true });
+          break;
         case 'acknowledge':
           parts.outbox.acknowledge(request.sequence);
           answer({ ok: true });
@@ -94,6 +97,20 @@ export function requestHandler(parts: RequestParts): RequestHandler {
     },
     closed: () => openStops.forget(),
   };
+}
+
+/** @returns why not, or `undefined` when it is done */
+async function carryOutOn(parts: RequestParts, command: Command): Promise<Refusal | undefined> {
+  switch (command.name) {
+    case 'mode':
+      return parts.control.enterMode(command.mode, command.session);
+    case 'reset':
+      return await parts.control.reset(parts.mcuSettled);
+    case 'record':
+      // The gateway records; that the command was good is all that it waits for.
+      parts.audit({ event: 'record', recording: command.recording });
+      return undefined;
+  }
 }
 
 type Answer = (body: Record<string, unknown>) => void;

@@ -11,6 +11,7 @@ import type { EstopLatch } from './estop-latch.ts';
 import { FactGatherer } from './fact-gatherer.ts';
 import type { McuSession } from './mcu-session.ts';
 import type { EpisodeClock } from './observe.ts';
+import type { OperatorWatch } from './operator-watch.ts';
 
 import type { Decided, Guarded } from './tick.ts';
 
@@ -20,6 +21,7 @@ export interface RobotControlParts {
   readonly controllers: Controllers;
   readonly episodes: EpisodeClock;
   readonly latch: EstopLatch;
+  readonly operator: OperatorWatch;
   /** monotonic [ms] */
   readonly now: () => number;
   /** why a policy that was asked for is not there */
@@ -199,12 +201,16 @@ export class RobotControl {
     );
   }
 
-  /** @returns why not, or `undefined` when the mode is in force */
-  enterMode(mode: Mode): Refusal | undefined {
+  /**
+   * @param session of the operator's heartbeats
+   * @returns why not, or `undefined` when the mode is in force
+   */
+  enterMode(mode: Mode, session: string | undefined): Refusal | undefined {
     if (mode.task === 'disarmed') {
       this.disarm();
       return undefined;
     }
+    if (session === undefined && this.#parts.operator.wants(mode)) return NOBODY_WATCHES;
     const failed = this.checks(mode).filter((check) => !check.ok);
     if (failed.length > 0) {
       return {
@@ -219,6 +225,7 @@ export class RobotControl {
     const sameTask = before.robotState === 'running' && before.mode.task === mode.task;
     if (sameTask) episodes.startEpisode();
     else episodes.startTask(mode.task);
+    this.#parts.operator.modeBegins(mode, session);
     this.facts.modeBegins(before.robotState === 'disarmed');
     this.#safety = supervisor.enterMode(before, mode);
     this.#announce(before, this.#safety);
@@ -316,6 +323,12 @@ export class RobotControl {
     }
   }
 }
+
+const NOBODY_WATCHES: Refusal = {
+  code: 'no-heartbeat-session',
+  message: 'a moving robot wants an operator whose heartbeats it can tell',
+  remedy: 'name a session in the mode command and send heartbeats with it; `h2o-edge mode` does both',
+};
 
 const OVERTAKEN: Refusal = {
   code: 'stopped-again',

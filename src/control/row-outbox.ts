@@ -21,6 +21,8 @@ interface Kept {
  */
 export class RowOutbox {
   readonly counters = {
+    /** rows that were made */
+    made: 0,
     /** rows written to the reader, repeated ones included */
     sent: 0,
     /** rows that the reader has acknowledged */
@@ -66,6 +68,7 @@ export class RowOutbox {
     }
     this.#ring[this.#next % this.#capacity] = { sequence, bytes };
     this.#next += 1;
+    this.counters.made += 1;
   }
 
   /** Called once a tick, after its command has gone out. */

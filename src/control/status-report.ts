@@ -4,6 +4,7 @@ import type { Status } from '../messages/status.ts';
 import type { Robot } from '../robot/robot.ts';
 import { activeConditions } from '../safety/failsafe-table.ts';
 import type { FrameSource } from './decode.ts';
+import type { EstopClient } from './estop-client.ts';
 import type { EstopLatch } from './estop-latch.ts';
 import type { SerialLink } from './link.ts';
 import { describeFaults, type McuSession } from './mcu-session.ts';
@@ -34,6 +35,7 @@ export class StatusReport {
   readonly scheduling = schedulingInForce();
   server: SocketServer | undefined;
   outbox: RowOutbox | undefined;
+  estopClient: EstopClient | undefined;
   readonly #parts: StatusParts;
   readonly #started = performance.now();
   readonly #counters = {
@@ -111,6 +113,7 @@ export class StatusReport {
         ...prefixed('frames.', source.decoder.counters),
         ...prefixed('link.', link.health),
         ...prefixed('socket.', this.server?.counters ?? {}),
+        ...prefixed('estopClient.', this.estopClient?.counters ?? {}),
         ...prefixed('rows.', this.outbox?.counters ?? {}),
         'session.foreignHellos': session.foreignHellos,
         'session.mcuRestarts': session.restarts,

@@ -43,6 +43,33 @@ export const configSchema = z.strictObject({
     .string()
     .default('trust.yaml')
     .describe('File of trusted public keys. An empty or missing file trusts nobody.'),
+  operatorHeartbeat: z
+    .int()
+    .min(0)
+    .max(60_000)
+    .default(1000)
+    .describe(
+      "A moving robot holds when its operator's heartbeat is missing for this long [ms]. 0 lets it move unwatched.",
+    ),
+  broker: z
+    .strictObject({
+      url: z
+        .string()
+        .regex(/^$|^mqtts?:\/\//, { error: 'must begin with mqtt:// or mqtts://, or be empty' })
+        .default('')
+        .describe('MQTT 5 broker, for example mqtt://192.168.1.2:1883. Empty: none; everything local works without.'),
+      username: z.string().default('').describe('Empty: none.'),
+      passwordFile: z.string().default('').describe('File that holds the password. Empty: none.'),
+      caFile: z.string().default('').describe("Certificate authority of the broker, PEM. Empty: the system's."),
+    })
+    .prefault({})
+    .describe('The way to trainers and operators elsewhere.'),
+  record: z
+    .boolean()
+    .default(true)
+    .describe(
+      'Record every transition from the start; `h2o-edge record start` and `stop` change it until the next start.',
+    ),
   policyLatencyBudget: z
     .number()
     .min(0.01)
@@ -80,6 +107,11 @@ export function loadConfig(path: string): Config {
     stateDirectory: here(config.stateDirectory),
     policies: config.policies.map(here),
     trust: here(config.trust),
+    broker: {
+      ...config.broker,
+      passwordFile: config.broker.passwordFile && here(config.broker.passwordFile),
+      caFile: config.broker.caFile && here(config.broker.caFile),
+    },
   };
 }
 
@@ -100,6 +132,10 @@ function comment(schema: z.ZodObject, values: Record<string, unknown>, indent: s
     if (inner instanceof z.ZodObject) {
       return [...lines, `${indent}${key}:`, ...comment(inner, value as Record<string, unknown>, `${indent}  `)];
     }
-    return [...lines, `${indent}${key}: ${Array.isArray(value) ? JSON.stringify(value) : String(value)}`, ''];
+    return [
+      ...lines,
+      `${indent}${key}: ${Array.isArray(value) ? JSON.stringify(value) : value === '' ? "''" : String(value)}`,
+      '',
+    ];
   });
 }

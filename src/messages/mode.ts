@@ -21,6 +21,10 @@ export type ArmedMode = Exclude<Mode, { task: 'disarmed' }>;
 
 export const DISARMED: Mode = { task: 'disarmed' };
 
+/** Modes that move the robot away from where it is want somebody who watches. */
+export const needsHeartbeat = (mode: Mode): boolean =>
+  mode.task === 'moving-straight' || (mode.task !== 'disarmed' && (mode.targetVelocity ?? 0) !== 0);
+
 /** The mode in one short phrase for people. */
 export function describeMode(mode: Mode): string {
   if (mode.task === 'disarmed') return 'disarmed';

@@ -1,10 +1,11 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import { EdgeError } from '../errors.ts';
 import {
   challengeRequest,
   commandRequest,
   commandResponse,
   estopMessage,
+  estopStageEvent,
   eventMessage,
   heartbeatMessage,
   stateMessage,
@@ -90,7 +91,7 @@ export const MQTT_TOPICS = {
     process: 'gateway and control',
     qos: 1,
     retain: 'no',
-    payload: eventMessage,
+    payload: z.union([estopStageEvent, eventMessage]),
     doc: 'What happened: state changes, refusals, and the stages of an emergency stop (`estop-stage`), which control publishes itself.',
   },
   telemetry: {

@@ -1,10 +1,20 @@
 import { z } from 'zod';
 import { modeSchema } from './mode.ts';
 
+/** Drawn at random by whoever sends a mode command; its heartbeats carry it. */
+const sessionSchema = z.string().min(1).max(64);
+
 /** What starts motion or undoes a stop; always signed, see `keys/command.ts`. */
 export const commandSchema = z.discriminatedUnion('name', [
-  z.strictObject({ name: z.literal('mode'), mode: modeSchema }),
+  z.strictObject({
+    name: z.literal('mode'),
+    mode: modeSchema,
+    /** names the operator's heartbeats; needed for a mode that moves, see `needsHeartbeat` */
+    session: sessionSchema.optional(),
+  }),
   z.strictObject({ name: z.literal('reset') }),
+  /** moves nothing, but what is recorded is what policies are made of */
+  z.strictObject({ name: z.literal('record'), recording: z.boolean() }),
 ]);
 export type Command = z.output<typeof commandSchema>;
 
@@ -18,6 +28,8 @@ export const requestSchema = z.discriminatedUnion('request', [
   z.strictObject({ request: z.literal('command'), envelope: z.unknown() }),
   /** from now on events come to this connection, and rows: one connection has them at a time, the first to ask */
   z.strictObject({ request: z.literal('subscribe'), rows: z.boolean(), events: z.boolean() }),
+  /** the operator is still there; `counter` rises with each */
+  z.strictObject({ request: z.literal('heartbeat'), session: sessionSchema, counter: z.int().nonnegative() }),
   /** all rows up to this sequence are on disk; control need not keep them */
   z.strictObject({ request: z.literal('acknowledge'), sequence: z.int().nonnegative() }),
 ]);

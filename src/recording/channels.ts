@@ -44,9 +44,21 @@ export const transitionMessage = (row: Uint8Array, key: RowKey, wallNs: bigint):
 /** Longest event that is stored [bytes of JSON]. */
 export const MAX_EVENT = 16_384;
 
-/** An event as a message; 64-bit numbers become decimal strings, which JSON readers do not round. */
-export function eventMessage(event: object, sequence: number, wallNs: bigint): McapTypes.Message {
-  const json = JSON.stringify(event, (_, value) => (typeof value === 'bigint' ? String(value) : value));
+const jsonOf = (event: object): string | undefined => {
+  try {
+    return JSON.stringify(event, (_, value) => (typeof value === 'bigint' ? String(value) : value));
+  } catch {
+    return undefined;
+  }
+};
+
+/**
+ * An event as a message; 64-bit numbers become decimal strings, which JSON readers do not round.
+ * @returns `undefined` when it cannot be written as JSON
+ */
+export function eventMessage(event: object, sequence: number, wallNs: bigint): McapTypes.Message | undefined {
+  const json = jsonOf(event);
+  if (json === undefined) return undefined;
   const data = text.encode(json);
   return {
     channelId: EVENT_ID,

@@ -1,133 +1,69 @@
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { EdgeError, messageOf } from '../errors.ts';
-import { bootText, CHUNK_BYTES, eventMessage, type Gap, gapEvent, transitionMessage } from './channels.ts';
+import { type Gap, gapEvent } from './channels.ts';
 import { type RecorderClock, systemClock } from './clock.ts';
+import { DirectoryLock } from './directory-lock.ts';
 import { type Disk, kindOfFailure, realDisk } from './disk.ts';
+import { Intake } from './intake.ts';
+import { DEFAULT_LIMITS, type RecorderLimits, SpaceGuard } from './limits.ts';
+import type { RecorderOptions, RecorderProblem } from './recorder-options.ts';
 import { RESERVE_BYTES, Reserve } from './reserve.ts';
-import { peekRow, type RowKey } from './row-key.ts';
-import { PART, SEALED, segmentStem } from './segment-name.ts';
-import { SegmentWriter } from './segment-writer.ts';
+import { RollingSegments } from './rolling-segments.ts';
+import type { RowKey } from './row-key.ts';
 import { SequenceBook } from './sequence-book.ts';
 import { lastRows, repairAll } from './stock.ts';
-import { Missing, WaitingLine } from './waiting-line.ts';
 
-export interface RecorderLimits {
-  /** length at which a segment is sealed [bytes] */
-  readonly segmentBytes: number;
-  /** age at which a segment is sealed [s] */
-  readonly segmentSeconds: number;
-  /** space that is left to others: with less, recording stops [bytes] */
-  readonly minimumFreeBytes: number;
-  /** messages that wait for a slow disk; what does not fit is dropped and counted [bytes] */
-  readonly waitingBytes: number;
-}
-
-export const DEFAULT_LIMITS: RecorderLimits = {
-  segmentBytes: 16 << 20,
-  segmentSeconds: 60,
-  minimumFreeBytes: 64 << 20,
-  waitingBytes: 4 << 20,
-};
-
-export interface RecorderProblem {
-  /** the first two stop the recording until they are over; the others are news */
-  readonly kind: 'disk-full' | 'io-error' | 'too-slow' | 'segment-damaged';
-  readonly message: string;
-}
-
-export interface RecorderOptions {
-  readonly directory: string;
-  /** name of the robot, as in its configuration */
-  readonly robot: string;
-  /** version of this software */
-  readonly revision: string;
-  readonly clock?: RecorderClock;
-  readonly disk?: Disk;
-  readonly limits?: Partial<RecorderLimits>;
-  /** anything else that a segment is to say about itself, such as the mode */
-  readonly behaviour?: Readonly<Record<string, string>>;
-  /** every row of this boot up to this one is on the medium, or is accounted for by a gap; must not throw */
-  readonly onDurable: (last: RowKey) => void;
-  /** told once per problem; must not throw */
-  readonly onProblem: (problem: RecorderProblem) => void;
-  /** recording goes on after a `disk-full` or `io-error`; must not throw */
-  readonly onRecovered?: () => void;
-}
+export type { RecorderOptions, RecorderProblem } from './recorder-options.ts';
 
 /** A chunk waits this long for more rows [ms]. */
 const COMMIT_MS = 250;
 /** How often a recorder that has stopped looks whether it can go on [ms]. */
 const RETRY_MS = 5_000;
-/** How often free space is looked at while recording [ms]. */
-const SPACE_CHECK_MS = 1_000;
-
-/** No space left: found by looking, before the file system says so. */
-class DiskFull extends Error {
-  readonly code = 'ENOSPC';
-}
 
 /**
  * Puts rows and events on the disk. `row`, `event` and `gap` return at once and never throw; `onDurable` says when rows are
- * safe. Inside there is one operation at a time.
+ * safe. Inside there is one operation at a time. What comes before `start` is not looked up among what is on the disk.
  */
 export class Recorder {
-  readonly counters = {
-    /** rows taken for recording */
-    rowsTaken: 0,
-    /** rows that are on the medium */
-    rowsDurable: 0,
-    /** rows that came a second time */
-    rowsDuplicate: 0,
-    /** rows that had no room while the disk was slow, full or broken */
-    rowsDropped: 0,
-    /** bytes that are no row of the layout that this program knows */
-    rowsMalformed: 0,
-    /** events that had no room */
-    eventsDropped: 0,
-    /** segments sealed */
-    segmentsSealed: 0,
+  readonly #options: RecorderOptions;
+  readonly #limits: RecorderLimits;
+  readonly #clock: RecorderClock;
+  readonly #disk: Disk;
+  readonly #lock: DirectoryLock;
+  readonly #reserve: Reserve;
+  readonly #space: SpaceGuard;
+  readonly #segments: RollingSegments;
+  readonly #book = new SequenceBook();
+  readonly #intake: Intake;
+  readonly #counters = {
     /** segments of an earlier run that were repaired */
     segmentsRepaired: 0,
     /** times that the recording had to stop */
     stops: 0,
   };
-  readonly #options: RecorderOptions;
-  readonly #limits: RecorderLimits;
-  readonly #clock: RecorderClock;
-  readonly #disk: Disk;
-  readonly #reserve: Reserve;
-  readonly #book = new SequenceBook();
-  readonly #line: WaitingLine;
-  readonly #missing = new Missing();
-  #behaviour: Readonly<Record<string, string>>;
-  #writer: { readonly file: SegmentWriter; readonly boot: bigint; readonly openedMs: number } | undefined;
+  #state: 'new' | 'recording' | 'ended' = 'new';
   #problem: RecorderProblem | undefined;
-  #reported = '';
-  #stoppedAtMs = 0;
+  #stoppedMs = 0;
   #running: Promise<void> | undefined;
-  #started = false;
-  #ending = false;
-  #slow = false;
-  #events = 0;
-  /** messages ever put in line, and how many of them were waited for or are done with */
-  #entered = 0;
-  #wanted = 0;
-  #left = 0;
+  /** kind of the problem that was told last and is not over */
+  #told = '';
   #sealWanted = false;
-  #spaceCheckedMs = Number.NEGATIVE_INFINITY;
+  #repeated: RowKey | undefined;
   #cancelCommit: (() => void) | undefined;
-  #cancelSeal: (() => void) | undefined;
   #cancelRetry: (() => void) | undefined;
 
   constructor(options: RecorderOptions) {
+    const { directory, robot, revision, clock = systemClock, disk = realDisk } = options;
     this.#options = options;
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
-    this.#clock = options.clock ?? systemClock;
-    this.#disk = options.disk ?? realDisk;
-    this.#reserve = new Reserve(this.#disk, options.directory);
-    this.#line = new WaitingLine(this.#limits.waitingBytes);
-    this.#behaviour = options.behaviour ?? {};
+    this.#clock = clock;
+    this.#disk = disk;
+    this.#lock = new DirectoryLock(directory);
+    this.#reserve = new Reserve(disk, directory);
+    this.#space = new SpaceGuard(disk, clock, directory, this.#limits.minimumFreeBytes);
+    this.#intake = new Intake(this.#book, this.#limits.waitingBytes);
+    const onAge = () => this.#wantSeal();
+    this.#segments = new RollingSegments({ directory, robot, revision, clock, disk, limits: this.#limits, onAge });
   }
 
   /** What keeps it from recording, if anything does. */
@@ -135,7 +71,12 @@ export class Recorder {
     return this.#problem;
   }
 
-  /** The row that became durable last, of this run or, before that, of the one before. */
+  get counters() {
+    const waiting = this.#intake.waiting;
+    return { ...this.#intake.counters, ...this.#counters, segmentsSealed: this.#segments.sealed, waiting };
+  }
+
+  /** The row that became durable last, in this run or in the one before. */
   lastDurable(): RowKey | undefined {
     return this.#book.lastDurable;
   }
@@ -148,66 +89,41 @@ export class Recorder {
     const { directory } = this.#options;
     try {
       await mkdir(directory, { recursive: true });
+      await this.#lock.acquire();
       await this.#repair();
       for (const key of await lastRows(directory)) {
         this.#book.take(key);
         this.#book.commit(key);
       }
     } catch (error) {
-      throw new EdgeError(
-        'recordingFailed',
-        `cannot record into ${directory}: ${messageOf(error)}`,
-        'name a folder that this user may write to',
-        { cause: error },
-      );
+      await this.#lock.release();
+      const remedy = error instanceof EdgeError ? error.remedy : 'name a folder that this user may write to';
+      const message = `cannot record into ${directory}: ${messageOf(error)}`;
+      throw new EdgeError('recordingFailed', message, remedy, { cause: error });
     }
-    this.#started = true;
+    this.#state = 'recording';
     await this.#exclusively(async () => {
-      try {
-        await this.#checkSpace();
-        await this.#reserve.hold();
-      } catch (error) {
-        await this.#stumble(error);
-      }
+      await this.#space.check();
+      await this.#reserve.hold();
     });
-    this.#kick();
+    await this.#kick();
   }
 
   /** One encoded row; it is copied. */
   row(bytes: Uint8Array): void {
-    const key = peekRow(bytes);
-    if (key === undefined) {
-      this.counters.rowsMalformed += 1;
-      return;
-    }
-    if (this.#book.isTaken(key)) {
-      this.counters.rowsDuplicate += 1;
-      this.#acknowledgeAgain(key);
-      return;
-    }
-    const message = transitionMessage(bytes, key, key.wallNs);
-    if (!this.#line.hasRoomFor(message)) {
-      this.counters.rowsDropped += 1;
-      this.#missing.add(this.#problem?.kind ?? 'too-slow', this.#book.lastTaken);
-      this.#reportSlow();
-      return;
-    }
-    this.#settle(key);
-    this.#slow = false;
-    this.#book.take(key);
-    this.counters.rowsTaken += 1;
-    this.#enter({ message, key: { boot: key.boot, sequence: key.sequence } });
+    if (this.#state === 'ended') return;
+    const hadChunk = this.#intake.hasChunk;
+    const row = this.#intake.row(bytes, this.#clock.wallNs(), this.#problem?.kind ?? 'too-slow');
+    if (row?.outcome === 'repeated') this.#acknowledgeAgain(row);
+    else if (row?.outcome === 'dropped') this.#tellSlow();
+    else if (row?.outcome === 'taken') this.#armCommit(hadChunk);
   }
 
   /** Something that happened; stored as JSON with the time of this call. */
   event(event: object): void {
-    const message = eventMessage(event, this.#events, this.#clock.wallNs());
-    if (!this.#line.hasRoomFor(message)) {
-      this.counters.eventsDropped += 1;
-      return;
-    }
-    this.#events += 1;
-    this.#enter({ message });
+    if (this.#state === 'ended') return;
+    const hadChunk = this.#intake.hasChunk;
+    if (this.#intake.event(event, this.#clock.wallNs())) this.#armCommit(hadChunk);
   }
 
   /** Rows that the caller knows to be missing; without `after` they are missing after the last row that came. */
@@ -215,209 +131,133 @@ export class Recorder {
     this.event(gapEvent({ ...gap, after: gap.after ?? this.#book.lastTaken }));
   }
 
-  /** What the following segments say about themselves. */
+  /** What the segments from now on say about themselves: task, controller, whatever reads well later. */
   setBehaviour(behaviour: Readonly<Record<string, string>>): void {
-    this.#behaviour = behaviour;
-    this.#sealWanted = true;
-    this.#kick();
+    this.#segments.behaviour = behaviour;
+    this.#wantSeal();
   }
 
   /** Resolves when everything given so far is on the medium, or when a problem keeps it from there. */
   async flush(): Promise<void> {
-    this.#settle();
-    this.#wanted = this.#entered;
+    this.#intake.settleGap(this.#clock.wallNs());
+    this.#intake.hurry();
     await this.#kick();
   }
 
-  /** Writes what waits, seals the segment and gives up the reserve. Never rejects. */
+  /** Writes what waits, seals the segment and lets go of the folder. Never rejects. */
   async stop(): Promise<void> {
-    this.#ending = true;
-    this.#settle();
-    this.#wanted = this.#entered;
-    this.#sealWanted = true;
+    if (this.#state !== 'recording') return;
+    this.#intake.settleGap(this.#clock.wallNs());
+    this.#state = 'ended';
+    this.#wantSeal();
     await this.#kick();
-    for (const cancel of [this.#cancelCommit, this.#cancelSeal, this.#cancelRetry]) cancel?.();
+    this.#cancelCommit?.();
+    this.#cancelRetry?.();
     // Only after a problem is there anything left.
-    this.counters.rowsDropped += this.#line.rows;
-    this.#line.drop(this.#line.length);
+    this.#intake.giveUp();
     await this.#reserve.release();
-    this.#started = false;
+    await this.#lock.release();
   }
 
-  #enter(waiting: Parameters<WaitingLine['push']>[0]): void {
-    this.#line.push(waiting);
-    this.#entered += 1;
+  #armCommit(hadChunk: boolean): void {
     this.#cancelCommit ??= this.#clock.after(COMMIT_MS, () => {
       this.#cancelCommit = undefined;
-      this.#wanted = this.#entered;
-      this.#kick();
+      this.#intake.hurry();
+      void this.#kick();
     });
-    if (this.#line.bytes >= CHUNK_BYTES) this.#kick();
+    if (!hadChunk && this.#intake.hasChunk) void this.#kick();
   }
 
-  /** Rows that were dropped become a gap event before the row that comes after them. */
-  #settle(next?: RowKey): void {
-    const gap = this.#missing.settle(next);
-    // Never refused for want of room: there is at most one for every row that was taken.
-    if (gap) this.#enter({ message: eventMessage(gapEvent(gap), this.#events++, this.#clock.wallNs()) });
+  #tellSlow(): void {
+    if (this.#problem) return;
+    const message = `the disk is slower than the rows: ${this.#intake.waiting} messages wait, newer rows are dropped`;
+    this.#tell({ kind: 'too-slow', message });
   }
 
-  /** The sender has not heard that it is safe, or has forgotten. */
+  /** The sender has not heard that its rows are safe, or has forgotten: told once for all that it repeats in one go. */
   #acknowledgeAgain(key: RowKey): void {
-    const last = this.#book.durableOf(key.boot);
-    if (last && this.#book.isDurable(key)) this.#options.onDurable(last);
-  }
-
-  #reportSlow(): void {
-    if (this.#slow || this.#problem) return;
-    this.#slow = true;
-    const message = `the disk takes rows more slowly than they come; ${this.#line.length} messages wait, newer rows are dropped`;
-    this.#options.onProblem({ kind: 'too-slow', message });
-  }
-
-  /** Does what is due, after what is being done. */
-  #kick(): Promise<void> {
-    if (!this.#started) return Promise.resolve();
-    this.#running ??= this.#pump().finally(() => {
-      this.#running = undefined;
-    });
-    return this.#running;
-  }
-
-  async #pump(): Promise<void> {
-    try {
-      while (this.#problem === undefined) {
-        const due = this.#line.bytes >= CHUNK_BYTES || this.#wanted > this.#left;
-        if (due && this.#line.length > 0) await this.#commit();
-        else if (this.#sealWanted) await this.#seal();
-        else break;
-      }
-    } catch (error) {
-      await this.#stumble(error);
+    if (!this.#book.isDurable(key)) return;
+    if (this.#repeated === undefined) {
+      queueMicrotask(() => {
+        const last = this.#repeated && this.#book.durableOf(this.#repeated.boot);
+        this.#repeated = undefined;
+        if (last) this.#options.onDurable(last);
+      });
     }
+    this.#repeated = { boot: key.boot, sequence: key.sequence };
   }
 
-  /** For what is not pumping, and must not happen beside it. */
+  #wantSeal(): void {
+    this.#intake.hurry();
+    this.#sealWanted = true;
+    void this.#kick();
+  }
+
+  get #isDue(): boolean {
+    return this.#state !== 'new' && this.#problem === undefined && (this.#intake.isDue || this.#sealWanted);
+  }
+
+  /** Resolves when nothing is due any more. */
+  async #kick(): Promise<void> {
+    while (this.#running || this.#isDue) await (this.#running ?? this.#exclusively(() => this.#pump()));
+  }
+
+  /** One at a time: whatever touches the disk goes through here. */
   async #exclusively(work: () => Promise<void>): Promise<void> {
     while (this.#running) await this.#running;
-    this.#running = work().finally(() => {
-      this.#running = undefined;
-    });
+    this.#running = work()
+      .catch((error) => this.#stumble(error))
+      .finally(() => {
+        this.#running = undefined;
+      });
     await this.#running;
   }
 
+  async #pump(): Promise<void> {
+    while (this.#isDue) {
+      if (this.#intake.isDue) await this.#commit();
+      else {
+        this.#sealWanted = false;
+        await this.#segments.seal();
+      }
+    }
+  }
+
   async #commit(): Promise<void> {
-    const batch = this.#line.head();
-    const first = batch.find(({ key }) => key)?.key;
-    if (this.#writer && first && this.#writer.boot !== first.boot) await this.#seal();
-    await this.#checkSpace();
-    this.#writer ??= await this.#open(first);
-    const { file } = this.#writer;
-    await file.append(batch.map(({ message }) => message));
-    this.#line.drop(batch.length);
-    this.#left += batch.length;
-    this.#reported = '';
-    const last = batch.findLast(({ key }) => key)?.key;
-    if (last) {
-      this.counters.rowsDurable += batch.reduce((rows, { key }) => rows + (key ? 1 : 0), 0);
-      this.#book.commit(last);
-      this.#options.onDurable(last);
-    }
-    if (file.bytes >= this.#limits.segmentBytes) await this.#seal();
-  }
-
-  async #open(first: RowKey | undefined): Promise<NonNullable<typeof this.#writer>> {
-    const { directory, robot, revision } = this.#options;
-    const last = this.#book.lastDurable;
-    // With no row yet it is named after the one that would come next.
-    const { boot, sequence } = first ?? { boot: last?.boot ?? 0n, sequence: (last?.sequence ?? -1n) + 1n };
-    const stem = await this.#freeStem({ robot, boot, firstSequence: sequence });
-    const file = new SegmentWriter({
-      disk: this.#disk,
-      path: join(directory, `${stem}${PART}`),
-      metadata: new Map([
-        ...Object.entries(this.#behaviour),
-        ['robot', robot],
-        ['boot', bootText(boot)],
-        ['revision', revision],
-        ['openedWallNs', String(this.#clock.wallNs())],
-        ['openedMonotonicMs', String(this.#clock.monotonicMs())],
-      ]),
-    });
-    try {
-      await file.open();
-    } catch (error) {
-      await file.abandon();
-      await this.#disk.remove(file.path).catch(() => undefined);
-      throw error;
-    }
-    this.#cancelSeal = this.#clock.after(1000 * this.#limits.segmentSeconds, () => {
-      this.#sealWanted = true;
-      this.#kick();
-    });
-    return { file, boot, openedMs: this.#clock.monotonicMs() };
-  }
-
-  /** A name that no segment has: nothing that was recorded is ever replaced. */
-  async #freeStem(name: { robot: string; boot: bigint; firstSequence: bigint }): Promise<string> {
-    for (let copy = 1; ; copy++) {
-      const stem = segmentStem({ ...name, copy });
-      const taken = await Promise.all(
-        [PART, SEALED].map((ending) => this.#disk.exists(join(this.#options.directory, `${stem}${ending}`))),
-      );
-      if (!taken.includes(true)) return stem;
-    }
-  }
-
-  async #seal(): Promise<void> {
-    this.#sealWanted = false;
-    this.#cancelSeal?.();
-    const writer = this.#writer;
-    if (writer === undefined) return;
-    try {
-      await writer.file.seal();
-      this.counters.segmentsSealed += 1;
-    } catch (error) {
-      await writer.file.abandon();
-      throw error;
-    } finally {
-      this.#writer = undefined;
-    }
-  }
-
-  async #checkSpace(): Promise<void> {
-    const now = this.#clock.monotonicMs();
-    if (now - this.#spaceCheckedMs < SPACE_CHECK_MS) return;
-    this.#spaceCheckedMs = now;
-    const free = await this.#disk.freeBytes(this.#options.directory);
-    if (free < this.#limits.minimumFreeBytes) {
-      throw new DiskFull(
-        `${this.#options.directory} has ${free} bytes free, and ${this.#limits.minimumFreeBytes} are left to others`,
-      );
-    }
+    await this.#space.check();
+    const batch = this.#intake.head();
+    const keys = batch.flatMap(({ key }) => key ?? []);
+    const last = keys.at(-1);
+    const { boot, sequence } = this.#book.lastDurable ?? { boot: 0n, sequence: -1n };
+    const messages = batch.map(({ message }) => message);
+    await this.#segments.append(messages, keys[0]?.boot, keys[0] ?? { boot, sequence: sequence + 1n });
+    this.#intake.written(batch);
+    if (this.#intake.fullness < 0.5) this.#told = '';
+    if (last) this.#options.onDurable(last);
+    if (this.#segments.isFull) await this.#segments.seal();
   }
 
   /** Recording stops. What waits goes on waiting: nothing is lost before the line is full. */
   async #stumble(error: unknown): Promise<void> {
     const kind = kindOfFailure(error);
     if (kind === 'disk-full') await this.#reserve.release();
-    // A segment that cannot be sealed stays a .part, to be repaired; all that was said to be safe is in it.
-    await this.#seal().catch(() => undefined);
-    this.counters.stops += 1;
-    this.#stoppedAtMs = this.#clock.monotonicMs();
+    // All that was said to be safe is in the segment, sealed or not.
+    await this.#segments.seal().catch(() => undefined);
+    this.#counters.stops += 1;
+    this.#stoppedMs = this.#clock.monotonicMs();
     this.#problem = { kind, message: messageOf(error) };
-    this.#report(this.#problem);
+    this.#tell(this.#problem);
     this.#armRetry();
   }
 
-  #report(problem: RecorderProblem): void {
-    if (this.#reported === problem.kind) return;
-    this.#reported = problem.kind;
+  #tell(problem: RecorderProblem): void {
+    if (this.#told === problem.kind) return;
+    this.#told = problem.kind;
     this.#options.onProblem(problem);
   }
 
   #armRetry(): void {
-    if (this.#ending) return;
+    if (this.#state === 'ended') return;
     this.#cancelRetry = this.#clock.after(RETRY_MS, () => {
       void this.#exclusively(() => this.#retry()).then(() => this.#kick());
     });
@@ -425,15 +265,11 @@ export class Recorder {
 
   async #retry(): Promise<void> {
     const problem = this.#problem;
-    if (problem === undefined || this.#ending) return;
-    const { minimumFreeBytes, segmentBytes } = this.#limits;
+    if (problem === undefined || this.#state === 'ended') return;
+    // Room for a whole segment, or it would stop and start for every few rows.
+    const room = problem.kind === 'disk-full' ? this.#limits.segmentBytes + RESERVE_BYTES : 0;
     try {
-      const free = await this.#disk.freeBytes(this.#options.directory);
-      // Room for a whole segment, or it would stop and start for every few rows.
-      if (problem.kind === 'disk-full' && free < minimumFreeBytes + segmentBytes + RESERVE_BYTES) {
-        this.#armRetry();
-        return;
-      }
+      if (!(await this.#space.hasRoomFor(room))) throw new Error('still full');
       await this.#reserve.hold();
       await this.#repair();
     } catch {
@@ -441,19 +277,20 @@ export class Recorder {
       return;
     }
     this.#problem = undefined;
-    this.#spaceCheckedMs = Number.NEGATIVE_INFINITY;
-    const stoppedMs = Math.round(this.#clock.monotonicMs() - this.#stoppedAtMs);
+    const stoppedMs = Math.round(this.#clock.monotonicMs() - this.#stoppedMs);
     this.event({ event: 'recording-resumed', after: problem.kind, message: problem.message, stoppedMs });
-    this.#wanted = this.#entered;
+    this.#intake.hurry();
     this.#options.onRecovered?.();
   }
 
   async #repair(): Promise<void> {
     for (const { file, repaired, failure } of await repairAll(this.#options.directory, this.#disk)) {
-      if (repaired) this.counters.segmentsRepaired += 1;
-      if (repaired && !repaired.keptAside) continue;
-      const message = failure ?? `${file}: ${repaired?.reason}; kept aside as ${repaired?.keptAside}`;
-      this.#options.onProblem({ kind: 'segment-damaged', message });
+      if (repaired) this.#counters.segmentsRepaired += 1;
+      if (failure) this.#options.onProblem({ kind: 'repair-failed', message: `${file}: ${failure}` });
+      else if (repaired?.keptAside) {
+        const message = `${file}: ${repaired.reason}; kept aside as ${repaired.keptAside}`;
+        this.#options.onProblem({ kind: 'segment-damaged', message });
+      }
     }
   }
 }

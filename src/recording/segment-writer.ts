@@ -56,7 +56,7 @@ export class SegmentWriter {
     return this.#safe;
   }
 
-  /** Creates the file, writes its opening and makes its name durable. */
+  /** Creates the file, writes its opening and makes its name durable. When that fails there is no file. */
   async open(): Promise<void> {
     const builder = new McapRecordBuilder();
     builder.writeMagic();
@@ -66,8 +66,14 @@ export class SegmentWriter {
     const metadataIndex = { name: METADATA_NAME, offset: BigInt(offset), length: BigInt(builder.length - offset) };
     this.#index = new SegmentIndex(this.#schemas, this.#channels, metadataIndex);
     this.#file = await this.#disk.create(this.path);
-    await this.#write(builder.buffer);
-    await this.#disk.syncDirectory(dirname(this.path));
+    try {
+      await this.#write(builder.buffer);
+      await this.#disk.syncDirectory(dirname(this.path));
+    } catch (error) {
+      await this.abandon();
+      await this.#disk.remove(this.path).catch(() => undefined);
+      throw error;
+    }
   }
 
   /** Writes messages as one chunk; when it resolves they are on the medium. */

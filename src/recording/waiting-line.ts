@@ -26,8 +26,9 @@ export class WaitingLine {
     return this.#bytes;
   }
 
-  get rows(): number {
-    return this.#line.reduce((count, { key }) => count + (key ? 1 : 0), 0);
+  /** Share of the limit that is taken. */
+  get fullness(): number {
+    return this.#bytes / this.#limit;
   }
 
   hasRoomFor(message: McapTypes.Message): boolean {

@@ -39,6 +39,7 @@ export const anyFacts: fc.Arbitrary<Facts> = fc.record({
   framesDisobeyed: fc.nat(50),
   clockStuck: fc.nat(5),
   shuttingDown: fc.boolean(),
+  heartbeatLost: fc.boolean(),
   mcuRestarted: fc.boolean(),
   policyLateness: fc.nat(20),
   policyNonFinite: fc.nat(3),

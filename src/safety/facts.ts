@@ -57,6 +57,8 @@ export interface Facts {
   readonly clockStuck: number;
   /** this process was told to end */
   readonly shuttingDown: boolean;
+  /** a moving mode is in force and its operator's heartbeat is missing for longer than is allowed */
+  readonly heartbeatLost: boolean;
   /** the MCU has started anew since the robot was armed */
   readonly mcuRestarted: boolean;
   /** late policy runs: +4 each, -1 for each in time */
@@ -104,6 +106,7 @@ export const NO_FACTS: Facts = {
   framesDisobeyed: 0,
   clockStuck: 0,
   shuttingDown: false,
+  heartbeatLost: false,
   mcuRestarted: false,
   policyLateness: 0,
   policyNonFinite: 0,

@@ -250,6 +250,17 @@ export const FAILSAFE_TABLE = [
     holds: (facts) => facts.policyLateness > 10,
   },
   {
+    id: 'heartbeat-lost',
+    says: 'the operator who set the robot moving is not there any more; the robot holds',
+    remedy: 'give the mode again and keep the heartbeat up',
+    action: 'fallback',
+    // It must not drive off by itself when a network comes back.
+    clears: 'new-mode',
+    debounce: 1,
+    source: 'configuration: operatorHeartbeat',
+    holds: (facts) => facts.heartbeatLost,
+  },
+  {
     id: 'overrun',
     says: 'answers take longer than a frame period',
     remedy: 'give control real-time priority (`h2o-edge run` as a user who may), or lower the load',

@@ -42,6 +42,7 @@ const FACTS_FOR: Record<ConditionId, Partial<Facts>> = {
   'rate-off': { rate: 180 },
   'policy-not-finite': { policyNonFinite: 1 },
   'policy-late': { policyLateness: 11 },
+  'heartbeat-lost': { heartbeatLost: true },
   overrun: { overruns: 5 },
   'battery-low': { battery: robot.limits.batteryMinimum - 1 },
   'temperature-high': { temperature: robot.limits.temperatureMaximum + 1 },

@@ -9,6 +9,7 @@ interface DemoOptions {
   scenario?: 'smoke';
   seconds?: number;
   json?: boolean;
+  broker?: string;
   gap?: string[];
   seed?: number;
   rate?: number;
@@ -25,6 +26,7 @@ export function registerDemo(program: Command): void {
     .description('a simulated robot with its whole control process, on real serial bytes')
     .addOption(new Option('--scenario <name>', 'run through a scenario and end').choices(['smoke']))
     .addOption(new Option('--seconds <n>', 'simulated time after which it ends').argParser(Number))
+    .option('--broker <url>', 'an MQTT broker that runs already, in place of the embedded one')
     .option('--json', 'print one JSON object as the last line')
     .action(demo);
 }
@@ -43,13 +45,15 @@ async function demo(options: DemoOptions): Promise<void> {
   }
   // A log has no body that could fall, so it need not keep real time.
   const pace = options.pace ?? (log === undefined ? 'real' : 'lockstep');
-  const stage = await Stage.set({ pace, simulatorWords: simulatorWords(options) });
+  const stage = await Stage.set({
+    pace,
+    simulatorWords: simulatorWords(options),
+    broker: options.broker,
+    // What a playback shows is compared row by row, here.
+    takesRows: log !== undefined,
+  });
   try {
-    const run = perform(stage, options);
-    const broken = stage.broken.then((how) => {
-      throw new EdgeError('scenarioFailed', `a process of the demo ended (${how})`, 'see its complaint above');
-    });
-    await Promise.race([run, broken]);
+    await Promise.race([perform(stage, options), stage.broken]);
   } finally {
     await stage.strike();
   }

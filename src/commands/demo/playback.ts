@@ -5,7 +5,7 @@ import { loadRobot, type Robot } from '../../robot/robot.ts';
 import { taskByName } from '../../robot/tasks/tasks.ts';
 import { activeConditions } from '../../safety/failsafe-table.ts';
 import { type LogRow, readLog } from '../../simulation/playback.ts';
-import { RowCheck } from './smoke.ts';
+import { RowCheck } from './row-check.ts';
 import type { Stage } from './stage.ts';
 
 /** What the playback of a log found. */
@@ -41,7 +41,9 @@ export async function playback(stage: Stage, path: string, say: (line: string) =
   const rows: Row[] = [];
   control.onRow = (bytes) => {
     const row = check.take(bytes);
-    if (row) rows.push(row);
+    if (!row) return;
+    rows.push(row);
+    control.acknowledge(Number(row.sequence));
   };
   await control.subscribe({ rows: true, events: false });
 

@@ -1,10 +1,11 @@
 import { emitKeypressEvents } from 'node:readline';
 import { messageOf } from '../../errors.ts';
 import { describeMode, type Mode } from '../../messages/mode.ts';
-import type { Status } from '../../messages/status.ts';
+import { Heartbeat } from '../heartbeat.ts';
+import { drawScreen, oneLine } from '../live-view.ts';
 import { say } from '../output.ts';
 import { describeStatus } from '../status.ts';
-import type { Stage } from './stage.ts';
+import { ROBOT, type Stage } from './stage.ts';
 
 const KEYS = 'space e-stop   r reset   l lift   s stand   m move   b balancer   d disarm   q quit';
 
@@ -21,7 +22,10 @@ const LINE_INTERVAL = 1000;
  * @param seconds ends by itself after this much simulated time; undefined: by key or signal
  */
 export async function live(stage: Stage, seconds: number | undefined): Promise<void> {
-  const { simulator, control, operator } = stage;
+  const { simulator, control, operator, remote, brokerUrl } = stage;
+  // Over the broker, as an operator elsewhere would; the e-stop the shortest way.
+  const robot = remote ?? control;
+  const heart = new Heartbeat();
   const terminal = process.stdout.isTTY && process.stdin.isTTY;
   let message = '';
   const attempt = (what: string, doing: Promise<unknown>) =>
@@ -33,7 +37,11 @@ export async function live(stage: Stage, seconds: number | undefined): Promise<v
         message = `${what}: ${messageOf(error)}`;
       },
     );
-  const enter = (mode: Mode) => attempt(describeMode(mode), control.command({ name: 'mode', mode }, operator));
+  const enter = (mode: Mode) => {
+    const { session } = heart;
+    attempt(describeMode(mode), robot.command({ name: 'mode', mode, session }, operator));
+  };
+  heart.start(robot);
 
   const ended = new Promise<void>((resolve) => {
     process.once('SIGINT', resolve);
@@ -42,17 +50,18 @@ export async function live(stage: Stage, seconds: number | undefined): Promise<v
     if (terminal) {
       listen({
         ' ': () => attempt('e-stop', control.estop('space bar')),
-        r: () => attempt('reset', control.command({ name: 'reset' }, operator)),
+        r: () => attempt('reset', robot.command({ name: 'reset' }, operator)),
         l: () => attempt('lift', simulator.request('lift')),
         s: () => enter(standing),
         m: () => enter(moving),
         b: () => enter(balancing),
-        d: () => attempt('disarm', control.disarm()),
+        d: () => attempt('disarm', robot.disarm()),
         q: resolve,
       });
     }
   });
 
+  if (!terminal) say(`robot "${ROBOT}" on ${brokerUrl}`);
   await simulator.request('lift');
   void simulator.wait(2).then(
     () => enter(standing),
@@ -61,7 +70,7 @@ export async function live(stage: Stage, seconds: number | undefined): Promise<v
 
   const draw = async () => {
     const lines = describeStatus(await control.status());
-    if (terminal) drawScreen(lines, message);
+    if (terminal) drawScreen([...lines, '', `robot "${ROBOT}" on ${brokerUrl}`, KEYS, message]);
     else say(oneLine(await control.status()));
   };
   let drawing = false;
@@ -79,7 +88,7 @@ export async function live(stage: Stage, seconds: number | undefined): Promise<v
     },
     terminal ? SCREEN_INTERVAL : LINE_INTERVAL,
   );
-  await Promise.race([ended, stage.broken]);
+  await Promise.race([ended, stage.broken]).finally(() => heart.stop());
   clearInterval(timer);
   if (terminal) {
     process.stdin.setRawMode(false);
@@ -96,26 +105,4 @@ function listen(actions: Record<string, () => void>): void {
     if (key.ctrl && key.name === 'c') actions.q?.();
     else if (character !== undefined) actions[character]?.();
   });
-}
-
-function drawScreen(lines: readonly string[], message: string): void {
-  const width = process.stdout.columns;
-  const clip = (line: string) =>
-    line
-      .split('\n')
-      .map((part) => part.slice(0, width))
-      .join('\n');
-  const text = [...lines, '', KEYS, message].map(clip).join('\n');
-  // Home, then each line to its end, then the rest of the screen: no flicker.
-  process.stdout.write(`\x1b[H${text.replaceAll('\n', '\x1b[K\n')}\x1b[K\x1b[J`);
-}
-
-function oneLine({ state, mode, estimate, mcu, latencyUs, limits, reasons }: Status): string {
-  const numbers = estimate
-    ? `pitch ${estimate.pitch.toFixed(3)} rad  v ${estimate.v.toFixed(3)} m/s  x ${estimate.x.toFixed(3)} m`
-    : 'no frames yet';
-  const rate = `${mcu.measuredRate?.toFixed(0) ?? '?'} Hz  p99 ${latencyUs.p99} µs`;
-  const acting = limits.length > 0 ? `  limits: ${limits.join(',')}` : '';
-  const why = reasons.length > 0 ? `  reasons: ${reasons.map((reason) => reason.id).join(',')}` : '';
-  return `${state}  ${describeMode(mode)}  ${numbers}  ${rate}${acting}${why}`;
 }

@@ -1,6 +1,8 @@
 import { EdgeError } from '../../errors.ts';
 import type { ArmedMode } from '../../messages/mode.ts';
-import { decodeRow, type Row } from '../../messages/row.ts';
+import { Heartbeat } from '../heartbeat.ts';
+import type { RobotClient } from '../robot-client.ts';
+import type { SimulatorClient } from '../simulator-client.ts';
 import type { Stage } from './stage.ts';
 
 /** What the smoke scenario found; falls, distance and speed by the simulator's ground truth. */
@@ -13,6 +15,7 @@ export interface SmokeResult {
   moving: { meanSpeed: number; falls: number };
   lifts: number;
   estop: { latencyMs: number; confirmed: boolean; refusedWhileStopped: boolean };
+  /** rows that control made, and rows that another process read back from disk */
   rows: { recorded: number; verified: number };
   /** what was not as it should be; empty if ok */
   problems: string[];
@@ -22,33 +25,35 @@ export interface SmokeResult {
 const SETTLING = 2;
 /** Simulated time that a hand takes to lift the robot [s]. */
 const LIFTING = 2;
+/** Simulated time between two heartbeats [s]. */
+const BEAT = 0.2;
 
 const standing: ArmedMode = { task: 'standing-still', controller: 'standing-still-balancer' };
 const moving: ArmedMode = { task: 'moving-straight', controller: 'moving-straight-balancer' };
 
 /**
- * The robot's whole day in a minute: lifted, armed, stands, moves, is stopped, refuses to move, is reset, lifted and
- * stands again.
+ * The robot's whole day in a minute, over MQTT: lifted, armed, stands, moves, is stopped, refuses to move, is reset, lifted
+ * and stands again; then another process reads back what was recorded.
  * @param seconds simulated time in all, of which a third is standing and a third is moving
  * @param say told what happens
  */
 export async function smoke(stage: Stage, seconds: number, say: (line: string) => void): Promise<SmokeResult> {
-  const { control, simulator, operator } = stage;
-  const rows = new RowCheck();
-  control.onRow = (bytes) => rows.take(bytes);
-  await control.subscribe({ rows: true, events: false });
+  const { simulator, operator } = stage;
+  const robot: RobotClient = stage.remote ?? stage.control;
   const third = seconds / 3;
 
   await simulator.request('lift');
   await simulator.wait(LIFTING);
   say('lifted; arming');
-  await control.command({ name: 'mode', mode: standing }, operator);
+  await robot.command({ name: 'mode', mode: standing }, operator);
   await simulator.request('mark', { name: 'standing' });
   await simulator.wait(third);
   const stood = await simulator.measure('standing');
   say(`stood still for ${stood.seconds.toFixed(1)} s, at most ${(stood.maxAbsX * 100).toFixed(1)} cm away`);
 
-  await control.command({ name: 'mode', mode: moving }, operator);
+  const heart = new SimulatedHeart(simulator, robot);
+  await robot.command({ name: 'mode', mode: moving, session: heart.session }, operator);
+  const beating = heart.beat();
   await simulator.wait(SETTLING);
   await simulator.request('mark', { name: 'moving' });
   await simulator.wait(Math.max(third - SETTLING, 1));
@@ -57,46 +62,47 @@ export async function smoke(stage: Stage, seconds: number, say: (line: string) =
 
   const began = performance.now();
   let latencyMs = Number.NaN;
-  const { stages } = await control.estop('smoke scenario', (reached) => {
+  const { stages } = await robot.estop('smoke scenario', (reached) => {
     if (reached === 'confirmed') latencyMs = Math.round((performance.now() - began) * 100) / 100;
   });
+  heart.stop();
+  await beating;
   const confirmed = stages.includes('confirmed') && (await simulator.truth()).state === 'estopped';
   say(`e-stopped, confirmed by the motor controller after ${latencyMs} ms`);
   await simulator.wait(1);
-  const refusedWhileStopped = await isRefused(control.command({ name: 'mode', mode: standing }, operator));
+  const refusedWhileStopped = await isRefused(robot.command({ name: 'mode', mode: standing }, operator));
   const stillStopped = (await simulator.truth()).state === 'estopped';
-  say(refusedWhileStopped ? 'asked to stand while stopped: refused' : 'asked to stand while stopped: OBEYED');
+  say(`asked to stand while stopped: ${refusedWhileStopped ? 'refused' : 'OBEYED'}`);
 
-  await control.command({ name: 'reset' }, operator);
+  await robot.command({ name: 'reset' }, operator);
   await simulator.request('lift');
   await simulator.wait(LIFTING);
-  await control.command({ name: 'mode', mode: standing }, operator);
+  await robot.command({ name: 'mode', mode: standing }, operator);
   await simulator.request('mark', { name: 'again' });
   await simulator.wait(Math.max(third - SETTLING - 2 * LIFTING - 1, 1));
   const again = await simulator.measure('again');
   say(`reset, lifted, stood again for ${again.seconds.toFixed(1)} s`);
-  const status = await control.status();
-  await control.disarm();
+  await robot.disarm();
+  const { counters } = await robot.status();
   const truth = await simulator.truth();
+  const { made, onDisk, gaps, corrupt } = await stage.readBack();
+  say(`${onDisk} of ${made} rows read back from disk by another process, ${gaps} gaps`);
 
-  // Answers and rows share one connection: the rows that control had sent by the time of its status came before it.
-  const sent = status.counters['rows.sent'] ?? 0;
-  const frames = status.counters.frames ?? 0;
-  const answered = status.counters.answered ?? 0;
   const { p50, p99, max } = truth.latencyUs;
   const result: SmokeResult = {
     ok: false,
-    frames,
-    answered,
+    frames: counters.frames ?? 0,
+    answered: counters.answered ?? 0,
     latencyUs: { p50, p99, max },
     standing: { maxAbsX: stood.maxAbsX, falls: stood.falls + again.falls },
     moving: { meanSpeed: moved.meanSpeed, falls: moved.falls },
     lifts: truth.lifts,
     estop: { latencyMs, confirmed, refusedWhileStopped: refusedWhileStopped && stillStopped },
-    rows: { recorded: sent, verified: Math.min(rows.whole, sent) },
+    rows: { recorded: made, verified: onDisk },
     problems: [],
   };
-  result.problems.push(...problemsOf(result), ...rows.problems);
+  result.problems.push(...problemsOf(result));
+  if (gaps + corrupt > 0) result.problems.push(`${gaps} gaps and ${corrupt} corrupt segments in the recording`);
   result.ok = result.problems.length === 0;
   return result;
 }
@@ -109,8 +115,37 @@ function problemsOf({ standing, moving, estop, rows, frames, answered }: SmokeRe
   if (!estop.confirmed) problems.push('the e-stop was not confirmed');
   if (!estop.refusedWhileStopped) problems.push('it could be armed while stopped');
   if (answered !== frames) problems.push(`${frames - answered} frames were not answered`);
-  if (rows.verified < rows.recorded) problems.push(`${rows.recorded - rows.verified} rows were lost`);
+  if (rows.verified !== rows.recorded) problems.push(`${rows.recorded - rows.verified} rows were lost`);
   return problems;
+}
+
+/** A heart that beats in simulated time, so that the robot holds neither too early nor too late at any pace. */
+class SimulatedHeart {
+  readonly #heartbeat = new Heartbeat();
+  readonly #simulator: SimulatorClient;
+  readonly #robot: RobotClient;
+  #beating = true;
+
+  constructor(simulator: SimulatorClient, robot: RobotClient) {
+    this.#simulator = simulator;
+    this.#robot = robot;
+  }
+
+  get session(): string {
+    return this.#heartbeat.session;
+  }
+
+  /** Resolves after `stop`. */
+  async beat(): Promise<void> {
+    while (this.#beating) {
+      this.#heartbeat.beat(this.#robot);
+      await this.#simulator.wait(BEAT);
+    }
+  }
+
+  stop(): void {
+    this.#beating = false;
+  }
 }
 
 async function isRefused(command: Promise<void>): Promise<boolean> {
@@ -120,27 +155,5 @@ async function isRefused(command: Promise<void>): Promise<boolean> {
   } catch (error) {
     if (error instanceof EdgeError && error.codeName === 'requestRefused') return true;
     throw error;
-  }
-}
-
-/** Every row that comes is decoded and fits the one before it. */
-export class RowCheck {
-  /** rows that were whole and in order */
-  whole = 0;
-  readonly problems: string[] = [];
-  #previous: Row | undefined;
-
-  take(bytes: Uint8Array): Row | undefined {
-    const row = decodeRow(bytes);
-    if (row === undefined) {
-      this.problems.push('a row could not be decoded');
-      return undefined;
-    }
-    const before = this.#previous;
-    if (before && row.sequence <= before.sequence)
-      this.problems.push(`row ${row.sequence} came after ${before.sequence}`);
-    this.#previous = row;
-    this.whole += 1;
-    return row;
   }
 }

@@ -5,17 +5,23 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { EdgeError } from '../../errors.ts';
+import { ControlClient } from '../../gateway/control-client.ts';
 import { generateKeyPair, writePrivateKey } from '../../keys/key-pair.ts';
 import { formatTrustFile, readTrustFile, trustEntry } from '../../keys/trust-store.ts';
 import { modelsDirectory } from '../../robot/robot.ts';
+import { BrokerClient } from '../broker-client.ts';
 import { CONFIG_NAME, OPERATOR_KEY_NAME } from '../context.ts';
-import { ControlClient } from '../control-client.ts';
-import { exitOf, realTimePrefix, startControl } from '../run.ts';
+import { exitOf, realTimePrefix, startControl, startGateway } from '../run.ts';
 import { SimulatorClient } from '../simulator-client.ts';
+import { type EmbeddedBroker, embedBroker } from './embedded-broker.ts';
 
 const cli = fileURLToPath(new URL('../../h2o-edge.cjs', import.meta.url));
+
+/** Name of the demo's robot. */
+export const ROBOT = 'demo';
 
 /** SCHED_FIFO priorities of the demo: the simulator stands for hardware, which nothing preempts; control comes next. */
 const SIMULATOR_PRIORITY = 60;
@@ -25,69 +31,145 @@ export interface StageOptions {
   readonly pace: 'real' | 'lockstep';
   /** for `robot-sim`, beside pace and sockets */
   readonly simulatorWords: readonly string[];
+  /** an MQTT broker that runs already; default: one inside the demo */
+  readonly broker?: string | undefined;
+  /** rows go to this process in place of the gateway, and there is no broker */
+  readonly takesRows?: boolean;
 }
 
-/** The demo's processes in a folder of their own: a simulated robot, its control, and this one as its operator. */
+/** The demo's processes in a folder of their own: a simulated robot, its control and gateway, and this one as operator. */
 export class Stage {
-  readonly operator: KeyObject;
   readonly folder: string;
+  readonly operator: KeyObject;
   readonly simulator: SimulatorClient;
+  /** control's own socket */
   readonly control: ControlClient;
-  /** resolves when one of the processes ends although nobody asked it to */
-  readonly broken: Promise<string>;
-  readonly #children: readonly ChildProcess[];
+  /** the way over the broker; undefined if rows are taken */
+  readonly remote: BrokerClient | undefined;
+  readonly brokerUrl: string;
+  /** rejects when one of the processes ends although nobody asked it to */
+  readonly broken: Promise<never>;
+  readonly #cast: Cast;
+  #closing = false;
 
-  private constructor(
-    folder: string,
-    operator: KeyObject,
-    simulator: SimulatorClient,
-    control: ControlClient,
-    children: readonly ChildProcess[],
-  ) {
-    this.folder = folder;
+  private constructor(cast: Cast, operator: KeyObject, clients: Clients) {
+    this.folder = cast.folder;
     this.operator = operator;
-    this.simulator = simulator;
-    this.control = control;
-    this.#children = children;
-    this.broken = Promise.race(children.map(exitOf));
+    this.simulator = clients.simulator;
+    this.control = clients.control;
+    this.remote = clients.remote;
+    this.brokerUrl = clients.brokerUrl;
+    this.#cast = cast;
+    this.broken = Promise.race(cast.children.map(exitOf)).then(async (how) => {
+      if (this.#closing) return await new Promise<never>(() => {});
+      throw new EdgeError('scenarioFailed', `a process of the demo ended (${how})`, 'see its complaint above');
+    });
+    this.broken.catch(() => {});
   }
 
   /** @throws EdgeError what the processes complained of is on stderr */
-  static async set({ pace, simulatorWords }: StageOptions): Promise<Stage> {
-    const folder = mkdtempSync(join(tmpdir(), 'h2o-edge-'));
-    const children: ChildProcess[] = [];
+  static async set(options: StageOptions): Promise<Stage> {
+    const cast = new Cast();
     try {
+      const { folder } = cast;
+      const real = options.pace === 'real';
       const link = join(folder, 'port');
       const socket = join(folder, 'sim.sock');
-      const priority = pace === 'real' ? SIMULATOR_PRIORITY : 0;
-      const words = ['robot-sim', '--pace', pace, '--link', link, '--socket', socket, ...simulatorWords];
-      const sim = spawnUnderPriority(priority, [cli, ...words]);
-      children.push(sim);
-      await firstLine(sim);
+      const words = [
+        'robot-sim',
+        '--pace',
+        options.pace,
+        '--link',
+        link,
+        '--socket',
+        socket,
+        ...options.simulatorWords,
+      ];
+      const simulator = cast.add(spawnUnderPriority(real ? SIMULATOR_PRIORITY : 0, [cli, ...words]));
+      await firstLine(simulator);
 
-      const operator = furnish(folder, link, pace === 'real' ? CONTROL_PRIORITY : 0);
-      const control = startControl(join(folder, CONFIG_NAME), pace === 'real' ? CONTROL_PRIORITY : 0);
-      children.push(control);
-      const client = await connectOnceUp(join(folder, 'run', 'control.sock'), control);
-      return new Stage(folder, operator, await SimulatorClient.connect(socket), client, children);
+      if (!options.takesRows && options.broker === undefined) cast.broker = await embedBroker();
+      const brokerUrl = options.takesRows ? '' : (options.broker ?? cast.broker?.url ?? '');
+      const priority = real ? CONTROL_PRIORITY : 0;
+      const operator = furnish(folder, link, priority, brokerUrl);
+      const config = join(folder, CONFIG_NAME);
+      const control = await connectOnceUp(
+        join(folder, 'run', 'control.sock'),
+        cast.add(startControl(config, priority)),
+      );
+      if (!options.takesRows) cast.gateway = cast.add(startGateway(config));
+      const remote = options.takesRows ? undefined : await robotOverBroker(brokerUrl);
+      const clients = { simulator: await SimulatorClient.connect(socket), control, remote, brokerUrl };
+      return new Stage(cast, operator, clients);
     } catch (error) {
-      await endAll(children);
-      rmSync(folder, { recursive: true, force: true });
+      await cast.dismiss();
       throw error;
     }
   }
 
+  /**
+   * Ends the simulated robot, lets the gateway write what is left, and has another process read it all back from disk.
+   * @returns rows that control made, and rows that are on disk, whole
+   */
+  async readBack(): Promise<{ made: number; onDisk: number; gaps: number; corrupt: number }> {
+    this.#closing = true;
+    await this.simulator.request('quit');
+    let made = 0;
+    for (let look = 0; look < 200; look++) {
+      const { counters } = await this.control.status();
+      made = counters['rows.made'] ?? 0;
+      if (made === counters['rows.acknowledged']) break;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    const { gateway, folder } = this.#cast;
+    if (gateway) await end(gateway);
+    const recordings = join(folder, 'state', 'recordings');
+    const verify = spawn(process.execPath, [cli, 'dataset', 'verify', recordings, '--json'], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const said = (await text(verify.stdout)).trim().split('\n').at(-1) ?? '{}';
+    const { rows = 0, gaps = 0, corrupt = 0 } = JSON.parse(said);
+    return { made, onDisk: rows, gaps, corrupt };
+  }
+
   /** Ends every process and removes the folder. */
   async strike(): Promise<void> {
+    this.#closing = true;
+    this.remote?.close();
     this.control.close();
     this.simulator.close();
-    await endAll(this.#children);
+    await this.#cast.dismiss();
+  }
+}
+
+interface Clients {
+  readonly simulator: SimulatorClient;
+  readonly control: ControlClient;
+  readonly remote: BrokerClient | undefined;
+  readonly brokerUrl: string;
+}
+
+/** Everything that has to be ended. */
+class Cast {
+  readonly folder = mkdtempSync(join(tmpdir(), 'h2o-edge-'));
+  readonly children: ChildProcess[] = [];
+  broker: EmbeddedBroker | undefined;
+  gateway: ChildProcess | undefined;
+
+  add(child: ChildProcess): ChildProcess {
+    this.children.push(child);
+    return child;
+  }
+
+  async dismiss(): Promise<void> {
+    await Promise.all(this.children.map(end));
+    await this.broker?.close();
     rmSync(this.folder, { recursive: true, force: true });
   }
 }
 
 /** Configuration, keys and policies of a robot that trusts this demo's operator and the demo key of the shipped bundles. */
-function furnish(folder: string, port: string, priority: number): KeyObject {
+function furnish(folder: string, port: string, priority: number, brokerUrl: string): KeyObject {
   const { privateKey, publicKey } = generateKeyPair();
   writePrivateKey(join(folder, OPERATOR_KEY_NAME), privateKey);
   const trusted = [
@@ -96,11 +178,12 @@ function furnish(folder: string, port: string, priority: number): KeyObject {
   ];
   writeFileSync(join(folder, 'trust.yaml'), formatTrustFile(trusted));
   const config = {
-    name: 'demo',
+    name: ROBOT,
     serial: { path: port },
+    broker: { url: brokerUrl },
     policies: [join(modelsDirectory, 'policies')],
     realTimePriority: priority,
-    logLevel: 'warn',
+    logLevel: 'error',
   };
   // JSON is YAML.
   writeFileSync(join(folder, CONFIG_NAME), JSON.stringify(config, null, 2));
@@ -112,10 +195,9 @@ function spawnUnderPriority(priority: number, words: readonly string[]): ChildPr
   return spawn(program, rest, { stdio: ['ignore', 'pipe', 'inherit'] });
 }
 
-async function firstLine(child: ChildProcess): Promise<string> {
+async function firstLine(child: ChildProcess): Promise<void> {
   const { stdout } = child;
   if (!stdout) throw new EdgeError('scenarioFailed', 'the simulator has no output', 'report this');
-  const line = once(createInterface({ input: stdout }), 'line').then(([text]) => String(text));
   const ended = exitOf(child).then((how) => {
     throw new EdgeError(
       'scenarioFailed',
@@ -123,7 +205,7 @@ async function firstLine(child: ChildProcess): Promise<string> {
       'see its complaint above',
     );
   });
-  return await Promise.race([line, ended]);
+  await Promise.race([once(createInterface({ input: stdout }), 'line'), ended]);
 }
 
 /** Loading and measuring the policies takes control a moment before it listens. */
@@ -138,16 +220,24 @@ async function connectOnceUp(path: string, control: ChildProcess): Promise<Contr
   }
 }
 
-/** Asks, and after two seconds no longer asks. */
-async function endAll(children: readonly ChildProcess[]): Promise<void> {
-  await Promise.all(
-    children.map(async (child) => {
-      if (child.exitCode !== null || child.signalCode !== null) return;
-      const ended = exitOf(child);
-      child.kill('SIGTERM');
-      const force = setTimeout(() => child.kill('SIGKILL'), 2000);
-      await ended;
-      clearTimeout(force);
-    }),
-  );
+/** The robot is on the broker a moment after its gateway is up. */
+async function robotOverBroker(url: string): Promise<BrokerClient> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await BrokerClient.connect({ url, robot: ROBOT });
+    } catch (error) {
+      if (attempt >= 20) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+  }
+}
+
+/** Asks, and after three seconds no longer asks. */
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = exitOf(child);
+  child.kill('SIGTERM');
+  const force = setTimeout(() => child.kill('SIGKILL'), 3000);
+  await ended;
+  clearTimeout(force);
 }

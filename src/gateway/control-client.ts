@@ -2,12 +2,10 @@ import type { KeyObject } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import { EdgeError, messageOf } from '../errors.ts';
 import { signCommand } from '../keys/command.ts';
-import type { Command, EstopStage, Request } from '../messages/requests.ts';
+import type { Answer, Command, EstopStage, Request } from '../messages/requests.ts';
 import { answerSchema } from '../messages/requests.ts';
 import { jsonForSocket, MAX_ANSWER, SocketKind, SocketSplitter } from '../messages/socket-frame.ts';
 import { type Status, statusSchema } from '../messages/status.ts';
-
-type Answer = Record<string, unknown> & { readonly id: number };
 
 /** How long an answer may take before the other end counts as dead [ms]. */
 const ANSWER_TIMEOUT = 5000;
@@ -20,7 +18,7 @@ export class ControlClient {
   readonly closed: Promise<void>;
   readonly #socket: Socket;
   readonly #splitter = new SocketSplitter(MAX_ANSWER);
-  readonly #waiting = new Map<number, (answer: Answer | undefined) => void>();
+  readonly #waiting = new Map<number, (answer: unknown) => void>();
   #nextId = 1;
 
   private constructor(socket: Socket) {
@@ -56,17 +54,37 @@ export class ControlClient {
     this.#socket.destroy();
   }
 
+  /**
+   * Any request, and the answer as it came; refusals are answers too.
+   * @throws EdgeError `noAnswer`
+   */
+  async request(request: Request): Promise<Answer> {
+    const answer = answerSchema.safeParse(await this.#ask(request));
+    if (answer.success) return answer.data;
+    const remedy = 'see its log; `h2o-edge estop` if in doubt';
+    throw new EdgeError('noAnswer', `control did not answer "${request.request}"`, remedy);
+  }
+
   async status(): Promise<Status> {
-    const { status } = await this.#request({ request: 'status' });
+    const { status } = await this.#granted({ request: 'status' });
     return statusSchema.parse(status);
   }
 
   async subscribe(what: { rows: boolean; events: boolean }): Promise<void> {
-    await this.#request({ request: 'subscribe', ...what });
+    await this.#granted({ request: 'subscribe', ...what });
+  }
+
+  /** All rows up to this sequence are on disk. */
+  acknowledge(sequence: number): void {
+    this.#socket.write(jsonForSocket({ id: this.#nextId++, request: 'acknowledge', sequence }));
+  }
+
+  heartbeat(session: string, counter: number): void {
+    this.#socket.write(jsonForSocket({ id: this.#nextId++, request: 'heartbeat', session, counter }));
   }
 
   async disarm(): Promise<void> {
-    await this.#request({ request: 'disarm' });
+    await this.#granted({ request: 'disarm' });
   }
 
   /**
@@ -110,17 +128,25 @@ export class ControlClient {
    * @throws EdgeError `requestRefused` with the robot's own words
    */
   async command(command: Command, key: KeyObject): Promise<void> {
-    const { robot, challenge } = await this.#request({ request: 'challenge' });
+    const { robot, challenge } = await this.#granted({ request: 'challenge' });
     const envelope = signCommand(
       { robot: String(robot), challenge: String(challenge), counter: Date.now(), command },
       key,
     );
-    await this.#request({ request: 'command', envelope });
+    await this.#granted({ request: 'command', envelope });
   }
 
-  async #request(request: Request): Promise<Answer> {
+  /** @throws EdgeError `requestRefused` with control's own words */
+  async #granted(request: Request): Promise<Extract<Answer, { ok: true }>> {
+    const answer = await this.request(request);
+    if (answer.ok) return answer;
+    const { code, message, remedy } = answer.refusal;
+    throw new EdgeError('requestRefused', `${message} (${code})`, remedy);
+  }
+
+  async #ask(request: Request): Promise<unknown> {
     const id = this.#nextId++;
-    const answer = await new Promise<Answer | undefined>((resolve) => {
+    const answer = await new Promise<unknown>((resolve) => {
       const timer = setTimeout(() => resolve(undefined), ANSWER_TIMEOUT);
       this.#waiting.set(id, (received) => {
         clearTimeout(timer);
@@ -129,18 +155,6 @@ export class ControlClient {
       this.#socket.write(jsonForSocket({ id, ...request }));
     });
     this.#waiting.delete(id);
-    const parsed = answerSchema.safeParse(answer);
-    if (answer === undefined || !parsed.success) {
-      throw new EdgeError(
-        'noAnswer',
-        `control did not answer "${request.request}"`,
-        'see its log; `h2o-edge estop` if in doubt',
-      );
-    }
-    if (!parsed.data.ok) {
-      const { code, message, remedy } = parsed.data.refusal;
-      throw new EdgeError('requestRefused', `${message} (${code})`, remedy);
-    }
     return answer;
   }
 

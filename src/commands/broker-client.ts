@@ -1,0 +1,304 @@
+import type { KeyObject } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { type IClientPublishOptions, type MqttClient, connect as mqttConnect } from 'mqtt';
+import { EdgeError, messageOf } from '../errors.ts';
+import { signCommand } from '../keys/command.ts';
+import {
+  type CommandResponse,
+  commandResponse,
+  type EventMessage,
+  estopStageEvent,
+  eventMessage,
+  parsePayload,
+  type StateMessage,
+  stateMessage,
+  type TelemetryMessage,
+  telemetryMessage,
+  topic,
+} from '../messages/mqtt.ts';
+import type { Command, EstopStage } from '../messages/requests.ts';
+import type { Status } from '../messages/status.ts';
+
+export interface BrokerClientOptions {
+  /** `mqtt://`, `mqtts://`, `ws://` or `wss://` */
+  readonly url: string;
+  /** name of the robot that is meant */
+  readonly robot: string;
+  readonly username?: string;
+  readonly password?: string;
+  /** PEM */
+  readonly ca?: string | Buffer;
+  readonly cert?: string | Buffer;
+  readonly key?: string | Buffer;
+  /** how long the broker may take to answer at the start [ms] */
+  readonly patience?: number;
+}
+
+/** How long an answer may take before the robot counts as unreachable [ms]. */
+const ANSWER_TIMEOUT = 5000;
+/** How long a retained state may take after subscribing; a robot that was never there has none [ms]. */
+const STATE_TIMEOUT = 1000;
+/** The broker throws a request away that it could not deliver by then [s]. */
+const REQUEST_EXPIRY = 5;
+
+/** The operator's side of MQTT, with the methods of `ControlClient`. */
+export class BrokerClient {
+  readonly #client: MqttClient;
+  readonly #robot: string;
+  /** answers to this client alone */
+  readonly #responseTopic: string;
+  readonly #waiting = new Map<string, (response: CommandResponse) => void>();
+  readonly #stateWaiters = new Set<() => void>();
+  readonly #eventListeners = new Set<(event: EventMessage) => void>();
+  #onState: (state: StateMessage) => void = () => {};
+  #onTelemetry: (telemetry: TelemetryMessage) => void = () => {};
+  #state: StateMessage | undefined;
+
+  private constructor(client: MqttClient, robot: string, clientId: string) {
+    this.#client = client;
+    this.#robot = robot;
+    this.#responseTopic = `${topic(robot, 'response')}/${clientId}`;
+    client.on('message', (on, payload, packet) => this.#receive(on, payload, packet.properties?.correlationData));
+  }
+
+  /** @throws EdgeError `notRunning` when the broker does not answer, `usage` when that is no name of a robot */
+  static async connect(options: BrokerClientOptions): Promise<BrokerClient> {
+    const { url, robot, username, password, ca, cert, key, patience = 5000 } = options;
+    topic(robot, 'state');
+    const clientId = `h2o-client-${randomBytes(6).toString('hex')}`;
+    let client: MqttClient | undefined;
+    try {
+      client = mqttConnect(url, {
+        protocolVersion: 5,
+        clientId,
+        clean: true,
+        keepalive: 10,
+        connectTimeout: patience,
+        // Subscriptions are made anew by MQTT.js. What is not delivered in time is of no use later.
+        reconnectPeriod: 1000,
+        queueQoSZero: false,
+        properties: { receiveMaximum: 64, maximumPacketSize: 1 << 20 },
+        ...(username !== undefined && { username }),
+        ...(password !== undefined && { password }),
+        ...(ca !== undefined && { ca }),
+        ...(cert !== undefined && { cert }),
+        ...(key !== undefined && { key }),
+      });
+      const self = new BrokerClient(client, robot, clientId);
+      await self.#begin(patience);
+      return self;
+    } catch (error) {
+      client?.end(true);
+      throw new EdgeError(
+        'notRunning',
+        `the broker ${url} does not answer: ${messageOf(error) || 'it cannot be reached'}`,
+        'check its address, your network and your credentials; to stop the robot now, cut its power',
+        { cause: error },
+      );
+    }
+  }
+
+  close(): void {
+    this.#client.end(true);
+  }
+
+  /** The latest state that the robot has published, if any has come. */
+  get state(): StateMessage | undefined {
+    return this.#state;
+  }
+
+  /** All that control knows. @throws EdgeError `notRunning`, `noAnswer`, `requestRefused` */
+  async status(): Promise<Status> {
+    const response = await this.#request('command', { request: 'status' });
+    if (!response.status) throw noAnswer('status');
+    return response.status;
+  }
+
+  /** @throws EdgeError `notRunning`, `noAnswer`, `requestRefused` */
+  async disarm(): Promise<void> {
+    await this.#request('command', { request: 'disarm' });
+  }
+
+  /**
+   * Asks for a challenge, signs the command over it and sends it.
+   * @throws EdgeError `notRunning`, `noAnswer`, `requestRefused` with the robot's own words
+   */
+  async command(command: Command, key: KeyObject): Promise<void> {
+    const { challenge } = await this.#request('challenge', {});
+    if (challenge === undefined) throw noAnswer('challenge');
+    // The robot that the operator named, not the one that the answer names: whoever answers must not choose.
+    const envelope = signCommand({ robot: this.#robot, challenge, counter: Date.now(), command }, key);
+    await this.#request('command', { envelope });
+  }
+
+  /**
+   * Stops the robot. Works also when the robot's gateway is dead.
+   * @param reached told of each stage as it comes
+   * @param patience how long to wait for the motor controller's own word [ms]
+   * @returns the stages that were reached, and whether the latch is on disk
+   */
+  async estop(
+    source: string,
+    reached: (stage: EstopStage) => void = () => {},
+    patience = 2000,
+  ): Promise<{ stages: EstopStage[]; onDisk: boolean }> {
+    const stages: EstopStage[] = [];
+    let onDisk = false;
+    const id = randomUUID();
+    await new Promise<void>((resolve) => {
+      const finish = () => {
+        clearTimeout(timer);
+        this.#eventListeners.delete(listener);
+        resolve();
+      };
+      const timer = setTimeout(finish, patience);
+      const listener = (event: EventMessage) => {
+        const parsed = estopStageEvent.safeParse(event);
+        // Only what answers this very stop counts: another's may be old.
+        if (!parsed.success || !parsed.data.ids.includes(id) || stages.includes(parsed.data.stage)) return;
+        stages.push(parsed.data.stage);
+        onDisk ||= parsed.data.onDisk === true;
+        reached(parsed.data.stage);
+        if (stages.length === 3) finish();
+      };
+      this.#eventListeners.add(listener);
+      // No expiry: a stop that comes late is still a stop.
+      this.#publish(topic(this.#robot, 'estop'), JSON.stringify({ source: source.slice(0, 64), id }), { qos: 1 });
+    });
+    return { stages, onDisk };
+  }
+
+  /** The operator is still there. It gets no answer. */
+  heartbeat(session: string, counter: number): void {
+    this.#publish(topic(this.#robot, 'heartbeat'), JSON.stringify({ session, counter }), {
+      qos: 0,
+      properties: { messageExpiryInterval: 1 },
+    });
+  }
+
+  /** From now on these are told of what the robot publishes; of the state that is already known at once. */
+  async watch(
+    onState: (state: StateMessage) => void,
+    onTelemetry: (telemetry: TelemetryMessage) => void = () => {},
+    onEvent: (event: EventMessage) => void = () => {},
+  ): Promise<void> {
+    this.#onState = onState;
+    this.#onTelemetry = onTelemetry;
+    this.#eventListeners.add(onEvent);
+    if (this.#state) onState(this.#state);
+    await this.#client.subscribeAsync(topic(this.#robot, 'telemetry'), { qos: 0 });
+  }
+
+  async #begin(patience: number): Promise<void> {
+    const client = this.#client;
+    await new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error(`no answer within ${patience} ms`)), patience);
+      const fail = (error: Error) => {
+        clearTimeout(timer);
+        reject(error);
+      };
+      client.once('error', fail);
+      client.once('close', () => fail(new Error('the connection was closed')));
+      client.once('connect', () => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+    client.removeAllListeners('error');
+    client.removeAllListeners('close');
+    // MQTT.js throws errors that nobody listens to; it connects again by itself.
+    client.on('error', () => {});
+    const names = [this.#responseTopic, topic(this.#robot, 'state'), topic(this.#robot, 'event')];
+    await client.subscribeAsync(names, { qos: 1 });
+  }
+
+  /** @throws EdgeError `notRunning` when the robot says, or its last will says, that it is offline */
+  async #requireOnline(): Promise<void> {
+    if (this.#state === undefined) {
+      await new Promise<void>((resolve) => {
+        const finish = () => {
+          clearTimeout(timer);
+          this.#stateWaiters.delete(finish);
+          resolve();
+        };
+        const timer = setTimeout(finish, STATE_TIMEOUT);
+        this.#stateWaiters.add(finish);
+      });
+    }
+    if (this.#state?.online === true) return;
+    const why = this.#state === undefined ? 'it has never published its state here' : this.#state.problem;
+    throw new EdgeError(
+      'notRunning',
+      `${this.#robot} is offline: ${why}`,
+      'check the name and the robot; the emergency stop may still reach it, else cut its power',
+    );
+  }
+
+  async #request(
+    on: 'challenge' | 'command',
+    body: Record<string, unknown>,
+  ): Promise<Extract<CommandResponse, { ok: true }>> {
+    await this.#requireOnline();
+    const id = randomUUID();
+    const response = await new Promise<CommandResponse | undefined>((resolve) => {
+      const timer = setTimeout(() => resolve(undefined), ANSWER_TIMEOUT);
+      this.#waiting.set(id, (received) => {
+        clearTimeout(timer);
+        resolve(received);
+      });
+      this.#publish(topic(this.#robot, on), JSON.stringify({ id, ...body }), {
+        qos: 1,
+        properties: {
+          responseTopic: this.#responseTopic,
+          correlationData: Buffer.from(id),
+          messageExpiryInterval: REQUEST_EXPIRY,
+        },
+      });
+    });
+    this.#waiting.delete(id);
+    if (response === undefined) throw noAnswer(typeof body.request === 'string' ? body.request : on);
+    if (!response.ok) {
+      const { code, message, remedy } = response.refusal;
+      throw new EdgeError('requestRefused', `${message} (${code})`, remedy);
+    }
+    return response;
+  }
+
+  /** Whether it arrives is seen from the answer. */
+  #publish(on: string, payload: string, options: IClientPublishOptions): void {
+    this.#client.publish(on, payload, options, () => {});
+  }
+
+  #receive(on: string, payload: Buffer, correlationData: Buffer | undefined): void {
+    switch (on) {
+      case this.#responseTopic: {
+        const parsed = parsePayload(commandResponse, payload);
+        if (parsed.ok) this.#waiting.get(correlationData?.toString() ?? String(parsed.message.id))?.(parsed.message);
+        break;
+      }
+      case topic(this.#robot, 'state'): {
+        const parsed = parsePayload(stateMessage, payload);
+        if (!parsed.ok) break;
+        this.#state = parsed.message;
+        for (const settle of this.#stateWaiters) settle();
+        this.#onState(parsed.message);
+        break;
+      }
+      case topic(this.#robot, 'event'): {
+        const parsed = parsePayload(eventMessage, payload);
+        if (parsed.ok) for (const listener of [...this.#eventListeners]) listener(parsed.message);
+        break;
+      }
+      case topic(this.#robot, 'telemetry'): {
+        const parsed = parsePayload(telemetryMessage, payload);
+        if (parsed.ok) this.#onTelemetry(parsed.message);
+        break;
+      }
+      default:
+        break;
+    }
+  }
+}
+
+const noAnswer = (request: string) =>
+  new EdgeError('noAnswer', `the robot did not answer "${request}"`, 'try again; `h2o-edge estop` if in doubt');

@@ -1,0 +1,134 @@
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { brokerAccess } from '../messages/broker-config.ts';
+import type { Config } from '../messages/config.ts';
+import { MQTT_SCHEMA, type RecordingState } from '../messages/mqtt.ts';
+import { offlineState, stateOf } from '../messages/mqtt-state.ts';
+import { decodeRow } from '../messages/row.ts';
+import type { Status } from '../messages/status.ts';
+import { Recorder } from '../recording/recorder.ts';
+import type { RowKey } from '../recording/row-key.ts';
+import { Broker } from './broker.ts';
+import { ControlLink } from './control-link.ts';
+import { Relay } from './relay.ts';
+import { StatePublisher } from './state-publisher.ts';
+import { TelemetryThinner } from './telemetry.ts';
+
+/** The gateway process, put together: what control says goes to disk and broker, what operators say goes to control. */
+export class Gateway {
+  readonly #config: Config;
+  readonly #log: Logger;
+  readonly #recorder: Recorder;
+  readonly #control: ControlLink;
+  readonly #broker: Broker | undefined;
+  readonly #states: StatePublisher;
+  readonly #telemetry: TelemetryThinner;
+  #recording: boolean;
+  #problem = '';
+  /** the run of control that rows come from now */
+  #boot: bigint | undefined;
+
+  /** @throws EdgeError `fileUnreadable`, when a file of the broker's configuration is not there */
+  constructor(config: Config, log: Logger, revision: string) {
+    this.#config = config;
+    this.#log = log;
+    this.#recording = config.record;
+    const now = () => performance.now();
+    this.#recorder = new Recorder({
+      directory: join(config.stateDirectory, 'recordings'),
+      robot: config.name,
+      revision,
+      onDurable: (last) => this.#durable(last),
+      onProblem: (problem) => this.#troubled(problem.kind, problem.message),
+      onRecovered: () => this.#troubled('recovered', ''),
+    });
+    this.#control = new ControlLink({
+      path: join(config.runtimeDirectory, 'control.sock'),
+      onRow: (bytes) => this.#row(bytes),
+      onEvent: (event) => this.#event(event),
+      onStatus: (status) => this.#status(status),
+      onLost: (problem) => this.#lost(problem),
+    });
+    const access = brokerAccess(config);
+    const onEvent = (event: object) => log.info(event, 'broker');
+    const broker = access && new Broker({ ...access, robot: config.name, onEvent });
+    this.#broker = broker;
+    this.#states = new StatePublisher((state) => broker?.publishState(state), now);
+    this.#telemetry = new TelemetryThinner((telemetry) => broker?.publishTelemetry(telemetry));
+    if (!broker) return;
+    const relay = new Relay({
+      robot: config.name,
+      control: this.#control,
+      respond: (topic, response, correlation) => broker.publishResponse(topic, response, correlation),
+      event: (event) => broker.publishEvent(event),
+      now,
+      wall: Date.now,
+    });
+    broker.onRequest((message) => relay.handle(message));
+  }
+
+  /** @throws EdgeError `recordingFailed` when the folder of recordings cannot be used at all */
+  async start(): Promise<void> {
+    await this.#recorder.start();
+    this.#broker?.start();
+    this.#control.start();
+    this.#log.info({ broker: this.#config.broker.url, recording: this.#recording }, 'gateway is up');
+  }
+
+  async stop(): Promise<void> {
+    await this.#control.stop();
+    await this.#recorder.stop();
+    await this.#broker?.stop();
+  }
+
+  #row(bytes: Buffer): void {
+    const row = decodeRow(bytes);
+    if (!row) {
+      this.#log.error({ length: bytes.length }, 'a row that this gateway does not know; control is of another version');
+      return;
+    }
+    this.#boot = row.boot;
+    this.#telemetry.row(row);
+    if (this.#recording) this.#recorder.row(bytes);
+    // Nobody wants it on disk, so control need not keep it.
+    else this.#control.acknowledge(Number(row.sequence));
+  }
+
+  #durable({ boot, sequence }: RowKey): void {
+    // Rows of an earlier control are nobody's any more.
+    if (boot === this.#boot) this.#control.acknowledge(Number(sequence));
+  }
+
+  #event(event: Record<string, unknown>): void {
+    this.#recorder.event(event);
+    if (event.event === 'record') this.#record(event.recording === true);
+    this.#broker?.publishEvent({ ...event, schema: MQTT_SCHEMA, event: String(event.event), at: Date.now() });
+  }
+
+  #record(recording: boolean): void {
+    this.#recording = recording;
+    if (!recording) void this.#recorder.flush();
+  }
+
+  #status(status: Status): void {
+    this.#telemetry.battery = status.estimate?.battery ?? Number.NaN;
+    this.#states.update(stateOf(status, this.#recordingState(), Date.now()));
+  }
+
+  #lost(problem: string): void {
+    this.#log.warn({ problem }, 'control cannot be reached');
+    this.#states.update(offlineState(problem, Date.now()));
+  }
+
+  #troubled(kind: string, message: string): void {
+    this.#problem = message;
+    const event = { event: 'recording', kind, message };
+    this.#log.warn(event, 'recording');
+    this.#broker?.publishEvent({ ...event, schema: MQTT_SCHEMA, at: Date.now() });
+  }
+
+  #recordingState(): RecordingState {
+    const { rowsDurable } = this.#recorder.counters;
+    return { on: this.#recording && this.#problem === '', rows: rowsDurable, problem: this.#problem };
+  }
+}

@@ -29,7 +29,7 @@ describe("a user's mistake on the command line", () => {
     writeFileSync(join(folder, NAME), 'name: robot-1\nserial:\n  path: /dev/null\n  speed: 5\n');
     const finished = await h2oEdge(['control'], folder);
     expectComplaint(finished, 'E102 configInvalid');
-    expect(finished.stderr).toContain(`${NAME}:3: serial: `);
+    expect(finished.stderr).toContain(`${NAME}:4: serial: `);
     expect(finished.stderr).toContain('"speed"');
     expect(finished.stderr).toContain('init --print');
   });

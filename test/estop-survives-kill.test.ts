@@ -19,6 +19,7 @@ it('an emergency stop survives kill -9 of control and a restart of the motor con
   // The motor controller forgets its latch with its memory; control does not.
   await robot.simulator.request('reboot');
   await robot.truth('torque off again', ({ state }) => state === 'estopped');
+  await robot.status('control has seen that it is', ({ mcu }) => mcu.state === 'estopped');
   expect((await robot.control.status()).estop).toMatchObject({ latched: true, source: 'test' });
   expect(await refusalOf(robot.control.command({ name: 'mode', mode: STAND }, robot.operator))).toMatch(/estop/);
 

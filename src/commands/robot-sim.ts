@@ -40,6 +40,7 @@ export function registerRobotSim(program: Command): void {
     .option('--hand', 'hold the robot upright until it is armed')
     .option('--link <path>', 'symbolic link to the port')
     .option('--socket <path>', "path of the simulator's control socket")
+    .option('--log <file>', 'write everything that the MCU sends and receives, a JSON object a line')
     .option('--start-sequence <n>', "sequence of the MCU's first frames", number)
     .option('--start-time-micros <n>', 'MCU clock at boot [µs]', number)
     .action(async (verb: string | undefined, parameters: string[], options: Options) => {

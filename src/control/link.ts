@@ -7,7 +7,7 @@ import type { Chunk } from './tick.ts';
 export interface LinkOptions {
   readonly path: string;
   readonly baudRate: number;
-  /** no byte for this long is told to `silent$`, and after ten times this the port is closed and opened again [ms] */
+  /** no byte for this long is told to `silent$`, and after thirty times this the port is closed and opened again [ms] */
   readonly silence: number;
   readonly now: () => bigint;
 }
@@ -30,7 +30,7 @@ export interface LinkHealth {
 const FIRST_RETRY = 100;
 const LONGEST_RETRY = 1000;
 /** silent watchdog periods after which an open port is taken for dead */
-const REOPEN_AFTER = 10;
+const REOPEN_AFTER = 30;
 
 /**
  * The serial port: opened exclusively, reopened by itself, watched for silence. The only host timers of the control

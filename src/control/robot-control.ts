@@ -251,7 +251,7 @@ export class RobotControl {
     await settled();
     // A stop during the wait has ended the clearing and wins.
     if (!this.#clearing) return OVERTAKEN;
-    if (this.#latest.mcuState !== 'idle') {
+    if (!this.mcuIsIdle) {
       this.#clearing = undefined;
       return {
         code: 'mcu-latched',
@@ -291,9 +291,9 @@ export class RobotControl {
     return this.#latest.mcuState === 'active';
   }
 
-  /** True while a reset waits for the MCU. */
+  /** The MCU itself has said so, in a frame of this session; what is only remembered does not count. */
   get mcuIsIdle(): boolean {
-    return this.#latest.mcuState === 'idle';
+    return this.#latest.mcuState === 'idle' && this.#latest.framesInARow > 0;
   }
 
   #controllerInfo(mode: ArmedMode): ControllerInfo {

@@ -149,9 +149,17 @@ export function parsePayload<S extends z.ZodType>(
   }
   const parsed = schema.safeParse(value);
   if (parsed.success) return { ok: true, message: parsed.data };
-  const problem = parsed.error.issues
+  return { ok: false, problem: describeIssues(parsed.error.issues, value), value };
+}
+
+/** What is wrong, in words. Of a union, with the alternative that comes nearest. */
+function describeIssues(issues: readonly z.core.$ZodIssue[], value: unknown): string {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'not a JSON object';
+  return issues
     .slice(0, 3)
-    .map((issue) => `${issue.path.join('.') || 'payload'}: ${issue.message}`)
+    .map((issue) => {
+      const nearest = issue.code === 'invalid_union' ? issue.errors.toSorted((a, b) => a.length - b.length)[0] : undefined;
+      return nearest ? describeIssues(nearest, value) : `${issue.path.join('.') || 'payload'}: ${issue.message}`;
+    })
     .join('; ');
-  return { ok: false, problem, value };
 }

@@ -11,14 +11,13 @@ const CHUNK = 60;
 const CHUNKS = 5;
 const PAGE = 4096;
 
-let folder: string;
+const folder = temporaryFolder(afterAll);
 let part: Buffer;
 let sealed: Buffer;
 /** length of the unsealed segment after its opening and after each chunk */
 const safe: number[] = [];
 
 beforeAll(async () => {
-  folder = temporaryFolder(afterAll);
   const path = join(folder, 'robot-1-0000000000c0ffee-000000000001.part');
   const writer = new SegmentWriter({ disk: new TroubledDisk(), path, metadata: new Map([['robot', 'robot-1']]) });
   await writer.open();

@@ -3,16 +3,8 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { RecorderLimits } from './limits.ts';
 import { Recorder, type RecorderProblem } from './recorder.ts';
-import {
-  BOOT,
-  range,
-  rowNumber,
-  rowsIn,
-  TroubledDisk,
-  temporaryFolder,
-  until,
-  VirtualClock,
-} from './recording.testing.ts';
+import { range, rowsIn, TroubledDisk, temporaryFolder, until, VirtualClock } from './recording.testing.ts';
+import { BOOT, rowNumber } from './rows.testing.ts';
 import { bySequence } from './segment-name.ts';
 import { readEvents } from './segment-reader.ts';
 import { verifyDirectory } from './verify.ts';

@@ -1,4 +1,4 @@
-import { copyFile, link } from 'node:fs/promises';
+import { copyFile, link, stat, utimes } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { EdgeError } from '../errors.ts';
 import type { Disk } from './disk.ts';
@@ -25,8 +25,8 @@ export interface Repaired {
  * bytes are wrong, or more of them are behind the last good chunk than one commit has, the medium has failed: then the
  * whole original stays beside the repaired segment as `.damaged`, since it may hold acknowledged rows after the damage.
  *
- * A crash in the middle of this changes nothing: the `.part` is replaced in one step by its finished repair, and a
- * finished `.part` only needs its name.
+ * A crash in the middle of this changes nothing: the `.part` is replaced in one step by its finished repair. Also one that
+ * looks complete is written anew: after an fdatasync that failed, what can be read need not be on the medium.
  * @throws node's errors, EdgeError `recordingFailed`; the `.part` is then as it was
  */
 export async function repairPart(path: string, disk: Disk): Promise<Repaired> {
@@ -41,6 +41,7 @@ export async function repairPart(path: string, disk: Disk): Promise<Repaired> {
     );
   }
   await disk.remove(repairing);
+  const { atime, mtime } = await stat(path);
 
   const reader = new SegmentReader(path);
   let writer: SegmentWriter | undefined;
@@ -52,6 +53,8 @@ export async function repairPart(path: string, disk: Disk): Promise<Repaired> {
       rows += messages.filter((message) => reader.isRow(message)).length;
     }
     await writer?.finish();
+    // A repair does not make a segment younger: its time says which run of `control` was the latest.
+    if (writer) await utimes(repairing, atime, mtime);
   } catch (error) {
     await writer?.abandon();
     await disk.remove(repairing).catch(() => undefined);
@@ -63,11 +66,11 @@ export async function repairPart(path: string, disk: Disk): Promise<Repaired> {
   const keptAside = ending?.kind === 'damaged' ? `${stem}${DAMAGED}` : undefined;
   if (keptAside) await keep(path, keptAside, disk);
   const sealed = writer && `${stem}${SEALED}`;
-  if (complete) await disk.remove(repairing);
-  // First the contents, then the name: were the repair to get the final name at once, a crash could leave both.
-  else if (sealed) await disk.rename(repairing, path);
-  if (sealed) await disk.rename(path, sealed);
-  else await disk.remove(path);
+  if (sealed) {
+    // First the contents, then the name: were the repair to get the final name at once, a crash could leave both.
+    await disk.rename(repairing, path);
+    await disk.rename(path, sealed);
+  } else await disk.remove(path);
   await disk.syncDirectory(folder);
   return {
     sealed,

@@ -40,3 +40,7 @@ export function bySequence(a: string, b: string): number {
   if (left.firstSequence !== right.firstSequence) return left.firstSequence < right.firstSequence ? -1 : 1;
   return left.copy - right.copy;
 }
+
+/** Whether a file is a segment that can be read, sealed or not. */
+export const isSegment = (file: string): boolean =>
+  (file.endsWith(SEALED) || file.endsWith(PART)) && parseSegmentName(file) !== undefined;

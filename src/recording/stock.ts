@@ -4,7 +4,7 @@ import { messageOf } from '../errors.ts';
 import type { Disk } from './disk.ts';
 import { type Repaired, repairPart } from './repair.ts';
 import { peekRow, type RowKey } from './row-key.ts';
-import { bySequence, PART, parseSegmentName, REPAIRING, SEALED } from './segment-name.ts';
+import { bySequence, isSegment, PART, parseSegmentName, REPAIRING } from './segment-name.ts';
 import { SegmentReader } from './segment-reader.ts';
 
 export interface RepairOutcome {
@@ -37,7 +37,7 @@ const BOOTS = 4;
 /** The last row of each of the latest runs of `control`, the latest last. */
 export async function lastRows(directory: string): Promise<RowKey[]> {
   const latest = new Map<bigint, { file: string; writtenMs: number }>();
-  const files = (await readdir(directory)).filter((file) => file.endsWith(SEALED) || file.endsWith(PART));
+  const files = (await readdir(directory)).filter(isSegment);
   for (const file of files.sort(bySequence)) {
     const name = parseSegmentName(file);
     // Removed by someone since the folder was listed: it is not the latest.

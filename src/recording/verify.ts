@@ -4,7 +4,7 @@ import type { McapTypes } from '@mcap/core';
 import { EdgeError, messageOf } from '../errors.ts';
 import { bootText, parseEvent } from './channels.ts';
 import { peekRow } from './row-key.ts';
-import { bySequence, DAMAGED, PART, parseSegmentName, SEALED } from './segment-name.ts';
+import { bySequence, DAMAGED, isSegment, PART, SEALED } from './segment-name.ts';
 import { SegmentReader } from './segment-reader.ts';
 
 export interface SegmentReport {
@@ -66,9 +66,6 @@ export async function verifyDirectory(directory: string): Promise<DirectoryRepor
     files,
   };
 }
-
-const isSegment = (name: string): boolean =>
-  (name.endsWith(SEALED) || name.endsWith(PART)) && parseSegmentName(name) !== undefined;
 
 async function verifySegment(directory: string, file: string, sequences: Sequences): Promise<SegmentReport> {
   const reader = new SegmentReader(join(directory, file));

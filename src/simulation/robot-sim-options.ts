@@ -29,6 +29,8 @@ export interface RobotSimOptions {
   readonly link?: string;
   /** path of the control socket; default: in the system's folder for temporary files */
   readonly socket?: string;
+  /** file for everything that the MCU sends and receives, one JSON object a line */
+  readonly log?: string;
   /** the MCU's name in `hello`; default the robot's */
   readonly name?: string;
   /** firmware revision in `hello` */

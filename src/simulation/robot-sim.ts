@@ -2,6 +2,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AnswerTap } from './answer-tap.ts';
 import { ControlSocket } from './control-socket.ts';
+import { ExchangeLog } from './exchange-log.ts';
 import { openPty, type Pty } from './pty.ts';
 import { Random } from './random.ts';
 import { checkOptions, type RobotSimOptions } from './robot-sim-options.ts';
@@ -26,6 +27,7 @@ export class RobotSim {
   readonly socketPath: string;
   #socket: ControlSocket | undefined;
   #pty: Pty | undefined;
+  #log: ExchangeLog | undefined;
   #slips = 0;
   /** frames that found nobody listening */
   #unheard = 0;
@@ -56,10 +58,13 @@ export class RobotSim {
    * @throws EdgeError `ptyUnavailable`, `portUnavailable`, `simulatorMissing`, `modelNotLoadable`, `gapInvalid`, `logInvalid`, `fileUnreadable`
    */
   async start(): Promise<void> {
+    const log = this.#options.log === undefined ? undefined : new ExchangeLog(this.#options.log);
+    this.#log = log;
     const core = await SimCore.create({
       ...this.#options,
       rate: this.#rate,
       toHost: (bytes, sequence) => this.#toPort(bytes, sequence),
+      ...(log && { onExchange: (exchange) => log.write(exchange) }),
     });
     const socket = new ControlSocket(this.socketPath, (request) => this.#handle(core, request));
     try {
@@ -99,6 +104,7 @@ export class RobotSim {
     }
     await this.#socket?.stop();
     await this.#pty?.close();
+    this.#log?.close();
     core.delete();
   }
 

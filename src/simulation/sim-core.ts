@@ -1,7 +1,6 @@
 import { EdgeError } from '../errors.ts';
-import type { Frame } from '../protocol/frame.ts';
+import type { Exchange } from './exchange-log.ts';
 import { loadGaps } from './gap.ts';
-import type { CommandVerdict } from './mcu-commands.ts';
 import type { Plant } from './plant.ts';
 import { Playback, readLog } from './playback.ts';
 import type { RobotSimOptions } from './robot-sim-options.ts';
@@ -14,8 +13,8 @@ export interface SimCoreOptions extends RobotSimOptions {
   readonly rate: number;
   /** bytes that are through the wire, for the port; and which `sensors` frame they are, if any */
   readonly toHost: (bytes: Uint8Array, sequence: SensorsSequence) => void;
-  /** a frame from the host reached the MCU; `verdict` only on commands */
-  readonly onReceived?: (frame: Frame, verdict: CommandVerdict | undefined) => void;
+  /** everything that the MCU sends and receives */
+  readonly onExchange?: (exchange: Exchange) => void;
 }
 
 /** Robot or log, motor controller, wire and ground truth, in MCU time only: the whole simulation without host clock and port. */
@@ -38,7 +37,7 @@ export class SimCore {
     this.#plant = plant;
     this.#toHost = new Wire(baud, options.toHost);
     this.#toMcu = new Wire(baud, (bytes) => this.mcu.receive(bytes));
-    const { startSequence, startTimeMicros, name, revision, onReceived } = options;
+    const { startSequence, startTimeMicros, name, revision, onExchange } = options;
     this.mcu = new VirtualMcu({
       robot,
       plant,
@@ -48,9 +47,13 @@ export class SimCore {
         const isSensors = sent.message.kind === 'sensors';
         if (isSensors) this.lastSequence = sent.sequence;
         this.#toHost.send(bytes, this.#elapsed, isSensors ? sent.sequence : undefined);
+        onExchange?.({ sent: sent.message, sequence: sent.sequence, time: sent.time });
       },
       onStep: (state) => this.#afterStep(state),
-      ...(onReceived && { onReceived }),
+      ...(onExchange && {
+        onReceived: ({ message, sequence }, verdict) =>
+          onExchange({ received: message, sequence, ...(verdict !== undefined && { verdict }) }),
+      }),
       ...(startSequence !== undefined && { startSequence }),
       ...(startTimeMicros !== undefined && { startTimeMicros }),
       ...(name !== undefined && { name }),

@@ -42,6 +42,30 @@ describe('a YAML file', () => {
   });
 });
 
+describe('what is left empty', () => {
+  const lenient = z.strictObject({
+    name: z.string().default('b'),
+    nested: z.strictObject({ depth: z.number().default(2) }).prefault({}),
+  });
+  const defaults = { name: 'b', nested: { depth: 2 } };
+
+  it.each([
+    ['a file', ''],
+    ['a file of comments', '# nothing\n\n'],
+    ['a file that says null', 'null\n'],
+    ['a key', 'name:\n'],
+    ['a group', 'nested:\n'],
+    ['a key of a group', 'nested:\n  depth:\n'],
+    ['a key that says null', 'name: ~\nnested: {depth: null}\n'],
+  ])('stands for the defaults: %s', (_what, text) => {
+    expect(parseYaml(text, 'some.yaml', lenient, 'gapInvalid')).toEqual(defaults);
+  });
+
+  it('is missing where there is no default', () => {
+    expect(refusal('name:\nnested: {depth: 1}\n').message).toContain('some.yaml:1: name: ');
+  });
+});
+
 describe('what is wrong with it', () => {
   it('has the code of the room that the file belongs to', () => {
     expect(refusal('name: 1').codeName).toBe('gapInvalid');
@@ -69,7 +93,27 @@ describe('what is wrong with it', () => {
     expect(refusal('name: 1\nnested:\n  depth: x\n').message.split('\n')).toHaveLength(2);
   });
 
-  it('is told by the name of a key that does not belong there', () => {
-    expect(refusal(`${good}extra: 1\n`).message).toContain('extra');
+  it.each([
+    ['at the top', `${good}extra: 1\n`, 'some.yaml:4: the file: '],
+    ['inside a group', 'name: a\nnested:\n  depth: 1\n\n  extra: 1\n', 'some.yaml:5: nested: '],
+  ])('is told by name and line of a key that does not belong there: %s', (_what, text, message) => {
+    expect(refusal(text).message).toContain(message);
+    expect(refusal(text).message).toContain('"extra"');
+  });
+
+  it('is told of an alias without an anchor', () => {
+    const broken = refusal('name: *nobody\nnested: {depth: 1}\n');
+    expect(broken.codeName).toBe('gapInvalid');
+    expect(broken.message).toContain('some.yaml');
+    expect(broken.message).toContain('nobody');
+    expect(broken.remedy).toContain('&');
+  });
+
+  it('is told of an alias that would grow without bounds', () => {
+    const bomb = ['a: &a [x, x, x, x, x, x, x, x, x]'];
+    for (const [one, next] of ['ab', 'bc', 'cd', 'de', 'ef'].map((pair) => [...pair])) {
+      bomb.push(`${next}: &${next} [${Array(9).fill(`*${one}`).join(', ')}]`);
+    }
+    expect(refusal(bomb.join('\n')).codeName).toBe('gapInvalid');
   });
 });

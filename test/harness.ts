@@ -70,7 +70,8 @@ export function temporaryFolder(): string {
   return folder;
 }
 
-const environmentOf = (more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv => {
+/** Environment of a process of a test. */
+export const environmentOf = (more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv => {
   // What the program sets itself must come from the program.
   const { NODE_OPTIONS: _, H2O_EDGE_CONFIG: __, UV_THREADPOOL_SIZE: ___, ...rest } = process.env;
   return { ...rest, ...more };
@@ -141,7 +142,7 @@ export function familyOf(pid: number): ProcessIdentity[] {
 }
 
 /** Asks a process to end, then ends it and all that it had started. */
-async function endProcess(child: ChildProcess): Promise<void> {
+export async function endProcess(child: ChildProcess): Promise<void> {
   const { pid } = child;
   if (pid === undefined) return;
   const family = familyOf(pid);

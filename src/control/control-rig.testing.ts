@@ -1,19 +1,23 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ArmedMode } from '../messages/mode.ts';
+import type { ArmedMode, Mode } from '../messages/mode.ts';
 import type { Hello, Sensors } from '../protocol/messages.gen.ts';
 import { loadRobot } from '../robot/robot.ts';
 import { Controllers } from './controllers.ts';
 import { EstopLatch } from './estop-latch.ts';
 import { accept, frameOf, sensors, tappedSession } from './frames.testing.ts';
 import { EpisodeClock } from './observe.ts';
+import { OperatorWatch } from './operator-watch.ts';
 import { type ControlEvent, RobotControl } from './robot-control.ts';
 import type { Guarded } from './tick.ts';
 import { decided } from './ticks.testing.ts';
 
 const robot = loadRobot('wheel-legged');
 let sharedControllers: Controllers | undefined;
+
+/** As `Control` calls `repeat` [ms]. */
+const REPEAT_INTERVAL = 50;
 
 export const standing: ArmedMode = { task: 'standing-still', controller: 'balancer' };
 
@@ -36,14 +40,35 @@ export function robotControlRig({
   sharedControllers ??= new Controllers(robot, new Map(), () => 0n);
   const episodes = new EpisodeClock();
   const used = controllers ?? sharedControllers;
-  const control = new RobotControl({ robot, session, controllers: used, episodes, latch, refusedPolicies });
+  const operator = new OperatorWatch(1000);
+  let now = 0;
+  const control = new RobotControl({
+    robot,
+    session,
+    controllers: used,
+    episodes,
+    latch,
+    operator,
+    now: () => now,
+    refusedPolicies,
+  });
+  session.state$.subscribe(() => control.sessionChanged());
   const events: ControlEvent[] = [];
   control.events$.subscribe((event) => events.push(event));
   let sequence = 0;
 
+  /** Time passes [ms], and the timer of `repeat` with it. */
+  const pass = (milliseconds: number): void => {
+    for (const end = now + milliseconds; now < end; ) {
+      now += 1;
+      if (now % REPEAT_INTERVAL === 0) control.repeat();
+    }
+  };
+
   /** One sensor frame of an upright robot 5 ms after the one before, but for what is given. */
   const frame = (over: Partial<Sensors> = {}, tick: Parameters<typeof decided>[0] = {}): Guarded => {
     sequence += 1;
+    pass(5);
     return control.guard(
       decided({
         sequence,
@@ -66,8 +91,12 @@ export function robotControlRig({
     latch,
     control,
     events,
+    operator,
     frame,
     frames,
+    pass,
+    /** Asks for a mode, as an operator who watches. */
+    enter: (mode: Mode = standing) => control.enterMode(mode, 'watching'),
     /** The port is open, the MCU has accepted this host, and a frame has come. */
     settle(over: Partial<Hello> = {}): void {
       session.opened();
@@ -78,7 +107,7 @@ export function robotControlRig({
     /** `settle`, then running under the balancer. */
     run(mode: ArmedMode = standing): void {
       this.settle();
-      const refusal = control.enterMode(mode);
+      const refusal = control.enterMode(mode, 'watching');
       if (refusal) throw new Error(refusal.message);
       frame({ state: 'active' });
     },

@@ -4,6 +4,7 @@ import { TestScheduler } from 'rxjs/testing';
 import { describe, expect, it } from 'vitest';
 import { decode, FrameSource } from './decode.ts';
 import { accept, cut, join, McuWire, mcuHello, tappedSession } from './frames.testing.ts';
+import type { McuSession } from './mcu-session.ts';
 import type { Chunk, Sensed } from './tick.ts';
 
 const chunk = (bytes: Uint8Array, arrivedNs = 0n): Chunk => ({ bytes, arrivedNs });
@@ -20,6 +21,12 @@ const sense = (...chunks: Uint8Array[]): Sensed[] => {
   const { source } = newSource();
   return chunks.flatMap((bytes) => source.sense(chunk(bytes)));
 };
+
+/** The MCU starts anew: it tells its new nonce, is greeted, and obeys. */
+function restart(session: McuSession, source: FrameSource, wire: McuWire, nonce: number): void {
+  source.sense(chunk(wire.send(mcuHello({ nonce, peerNonce: 0 }))));
+  source.sense(chunk(wire.send(mcuHello({ nonce, peerNonce: session.nonce }))));
+}
 
 const sequences = (ticks: readonly Sensed[]) => ticks.map((tick) => tick.sequence);
 
@@ -99,11 +106,11 @@ describe('decode', () => {
 
   it('begins anew when the MCU greets with another nonce', () => {
     const { session, source } = newSource();
-    const hello = (nonce: number) => mcuHello({ nonce, peerNonce: session.nonce });
     const before = new McuWire({ firstSequence: 40_000, firstTime: 3e9 });
-    source.sense(chunk(join(before.send(hello(1)), before.sensors())));
+    source.sense(chunk(before.sensors()));
     const after = new McuWire({ firstSequence: 3, firstTime: 100 });
-    const ticks = source.sense(chunk(join(after.send(hello(2)), after.sensors(), after.sensors())));
+    restart(session, source, after, 78);
+    const ticks = source.sense(chunk(join(after.sensors(), after.sensors())));
     expect(ticks.map(({ first, wireSequence, mcuTimeUs, lost }) => ({ first, wireSequence, mcuTimeUs, lost }))).toEqual(
       [
         { first: true, wireSequence: 3, mcuTimeUs: 100, lost: 0 },
@@ -118,8 +125,11 @@ describe('decode', () => {
         const { session, source } = newSource();
         const numbers = starts.flatMap((firstSequence, life) => {
           const wire = new McuWire({ firstSequence });
-          const hello = wire.send(mcuHello({ nonce: 100 + life, peerNonce: session.nonce }));
-          return sequences(source.sense(chunk(join(hello, wire.sensors(), wire.sensors()))));
+          restart(session, source, wire, 100 + life);
+          const ticks = source.sense(chunk(join(wire.sensors(), wire.sensors())));
+          // Whole turns only: the low bits stay those on the wire.
+          expect(ticks.map((tick) => tick.sequence % 65_536)).toEqual(ticks.map((tick) => tick.wireSequence));
+          return sequences(ticks);
         });
         expect(numbers).toHaveLength(2 * starts.length);
         expect(numbers).toEqual([...new Set(numbers)].sort((a, b) => a - b));
@@ -142,8 +152,10 @@ describe('decode', () => {
     const source = new FrameSource(session);
     const wire = new McuWire({ firstSequence: 5 });
     expect(source.sense(chunk(join(wire.sensors(), wire.sensors())))).toEqual([]);
+    expect(source.beforeSession).toBe(2);
     const greeted = join(wire.send(mcuHello({ peerNonce: session.nonce })), wire.sensors());
     expect(source.sense(chunk(greeted))).toMatchObject([{ first: true, sequence: 7, lost: 0 }]);
+    expect(source.beforeSession).toBe(2);
   });
 
   it('begins anew when the port was opened again, without half a frame of before', () => {

@@ -97,15 +97,45 @@ describe('attitude', () => {
     const estimator = new Estimator(robot);
     let pitch = 0;
     for (let frame = 0; frame <= 100; frame++) {
+      // Where the body was before it turned in this step: gravity pulls the attitude nowhere.
+      const before = 0.002 * Math.max(0, frame - 1);
       const { estimate } = estimator.estimate(
         sensed({
           mcuTimeUs: 2000 * frame,
-          sensors: sensors({ hasAttitude: false, gyro: [0, 1, 0], acceleration: [0, 0, 0] }),
+          sensors: sensors({
+            hasAttitude: false,
+            gyro: [0, 1, 0],
+            acceleration: [-9.81 * Math.sin(before), 0, 9.81 * Math.cos(before)],
+          }),
         }),
       );
       pitch = estimate.pitch;
     }
     expect(pitch).toBeCloseTo(0.2, 4);
+  });
+
+  it('is not known, and nothing is finite, when an IMU without an attitude of its own reads nothing', () => {
+    const { estimate } = once({ hasAttitude: false, attitude: [0, 0, 0, 0], acceleration: [0, 0, 0] });
+    expect(estimate.attitudeNorm).toBeNaN();
+    expect(estimate.tilt).toBeNaN();
+    expect(estimate.finite).toBe(false);
+  });
+
+  it('is held against the accelerometer: how much it reads, and how far its vertical is off', () => {
+    expect(once({}).estimate).toMatchObject({ specificForce: 9.81, gravityError: 0 });
+    fc.assert(
+      fc.property(angle, angle, (pitch, actual) => {
+        const acceleration: [number, number, number] = [-9.81 * Math.sin(actual), 0, 9.81 * Math.cos(actual)];
+        const { estimate } = once({ attitude: leaning(pitch), acceleration });
+        expect(estimate.specificForce).toBeCloseTo(9.81, 9);
+        expect(estimate.gravityError).toBeCloseTo(Math.abs(pitch - actual), 6);
+      }),
+    );
+  });
+
+  it('of an IMU that fuses itself goes on when the accelerometer reads nothing', () => {
+    const { estimate } = once({ acceleration: [0, 0, 0] });
+    expect(estimate).toMatchObject({ finite: true, specificForce: 0, gravityError: Number.NaN });
   });
 
   it('sees a fall to the side, which is no pitch', () => {

@@ -9,8 +9,8 @@ import { connectAsync } from 'mqtt';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { until } from '../messages/brokers.testing.ts';
 import { BYTES_PER_TURN } from './broker-socket.ts';
-import type { EstopClient } from './estop-client.ts';
 import { estopClientRig } from './estop-client.testing.ts';
+import type { EstopClient } from './estop-client.ts';
 
 /** A certificate for 127.0.0.1 that nobody else has signed, or why there is none. */
 function certificate(): { key: Buffer; cert: Buffer; missing: string } {

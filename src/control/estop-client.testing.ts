@@ -35,23 +35,12 @@ export class TestClock {
   }
 }
 
-/** The real clock, faster: what people would wait for takes a twentieth of it. */
-export const hurriedClock = {
-  wall: () => Date.now(),
-  now: () => 20 * performance.now(),
-  after(milliseconds: number, work: () => void): () => void {
-    const timer = setTimeout(work, milliseconds / 20);
-    return () => clearTimeout(timer);
-  },
-};
-
 /** A client of the robot `r1` that keeps what it is told to stop for. */
 export function estopClientRig(options: Partial<EstopClientOptions> & { url: string; progress?: StopProgress }) {
   const stops: string[] = [];
   const states: string[] = [];
   const client = new EstopClient({
     robot: 'r1',
-    clock: hurriedClock,
     onStop: (source) => {
       stops.push(source);
       return options.progress;

@@ -1,4 +1,5 @@
 import { Socket } from 'node:net';
+import { writeToStream } from 'mqtt-packet';
 import { describe, expect, it } from 'vitest';
 import { TestClock } from './estop-client.testing.ts';
 import { EstopConnection } from './estop-connection.ts';
@@ -65,5 +66,11 @@ describe('a connection that has ended', () => {
     read(bytesOf(stopMessage()));
     connection.end('again');
     expect({ messages: messages(), ends }).toEqual({ messages: 0, ends: ['enough'] });
+  });
+});
+
+describe('packets', () => {
+  it('are encoded without the cache that mqtt-packet would stand still for', () => {
+    expect(writeToStream.cacheNumbers).toBe(false);
   });
 });

@@ -1,8 +1,9 @@
 import type { Socket } from 'node:net';
-import { generate, type IConnackPacket, type IDisconnectPacket, type Packet } from 'mqtt-packet';
+import type { IConnackPacket, IDisconnectPacket, Packet } from 'mqtt-packet';
 import { messageOf } from '../errors.ts';
 import type { BrokerSockets } from './broker-socket.ts';
 import type { Clock } from './clock.ts';
+import { encodePacket } from './mqtt-encode.ts';
 import { PacketReader, type Publication } from './mqtt-reader.ts';
 
 /** One connection's life, as its owner is told of it. */
@@ -48,7 +49,7 @@ const TURN_PAUSE = 1;
 /** MQTT 5 §3.14.2.1 */
 const SESSION_TAKEN_OVER = 0x8e;
 
-const PING = generate({ cmd: 'pingreq' }, { protocolVersion: 5 });
+const PING = encodePacket({ cmd: 'pingreq' });
 
 /**
  * One MQTT 5 connection that subscribes to one topic, answers, pings, and ends at the first thing that is wrong. Never
@@ -244,7 +245,7 @@ export class EstopConnection {
 
   #write(packet: Packet): boolean {
     try {
-      return this.#writeBytes(generate(packet, { protocolVersion: 5 }));
+      return this.#writeBytes(encodePacket(packet));
     } catch (error) {
       this.end(messageOf(error));
       return false;

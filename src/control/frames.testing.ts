@@ -49,7 +49,7 @@ export const mcuHello = (over: Partial<Hello> = {}): Hello => ({
   watchdog: 50,
   latch: 0,
   latchCause: 'none',
-  name: 'test-robot',
+  name: 'wheel-legged',
   revision: '1.2',
   ...over,
 });

@@ -46,7 +46,7 @@ describe('infer', () => {
     const controllers = new Controllers(robot, new Map([['fake', policy]]), () => clock.now);
     const rig: RobotControlRig = robotControlRig({ controllers });
     rig.settle();
-    expect(rig.control.enterMode({ task: 'standing-still', controller: 'fake' })).toBeUndefined();
+    expect(rig.enter({ task: 'standing-still', controller: 'fake' })).toBeUndefined();
     const ticks$ = new Subject<Parameters<typeof controllers.decide>[0]>();
     const out: Decided[] = [];
     ticks$.pipe(infer(controllers, rig.control)).subscribe((tick) => out.push(tick));

@@ -83,13 +83,19 @@ describe('another host', () => {
     expect(session).toMatchObject({ foreignHellos: 1, state: 'accepted' });
   });
 
-  it('is not suspected while each answer belongs to a greeting', () => {
+  it('is not suspected while each answer belongs to a greeting, be the first one late by a greeting', () => {
     const { session } = opened();
     session.hello();
-    session.hello();
-    for (let answer = 0; answer < 3; answer++) accept(session);
+    for (let answer = 0; answer < 2; answer++) accept(session);
     expect(session.foreignHellos).toBe(0);
     accept(session);
+    expect(session.foreignHellos).toBe(1);
+  });
+
+  it('is not hidden by the greetings that an MCU slept through', () => {
+    const { session } = opened();
+    for (let greeting = 0; greeting < 20; greeting++) session.hello();
+    for (let answer = 0; answer < 3; answer++) accept(session);
     expect(session.foreignHellos).toBe(1);
   });
 
@@ -127,7 +133,7 @@ describe('another version', () => {
     expect(session.describePeer()).toBe('no answer yet');
     session.receive(frameOf(mcuHello({ schemaHash: 0xbeef, protocolVersion: 9 })));
     const words = session.describePeer();
-    for (const part of ['test-robot', '1.2', '0000beef', SCHEMA_HASH.toString(16), 'protocol 9']) {
+    for (const part of ['wheel-legged', '1.2', '0000beef', SCHEMA_HASH.toString(16), 'protocol 9']) {
       expect(words).toContain(part);
     }
   });
@@ -135,18 +141,34 @@ describe('another version', () => {
   it('is over when the MCU comes back with the right one', () => {
     const { session } = opened();
     session.receive(frameOf(mcuHello({ schemaHash: 1 })));
-    session.receive(frameOf(mcuHello({ nonce: 78, peerNonce: session.nonce })));
+    session.receive(frameOf(mcuHello({ nonce: 78, peerNonce: 0 })));
+    expect(session.state).toBe('waiting');
+    accept(session, { nonce: 78 });
     expect(session.state).toBe('accepted');
   });
 });
 
 describe('an MCU that restarts', () => {
-  it('is seen by its new nonce, and must be greeted again', () => {
+  it('is seen by its new nonce, and greeted at once under a new one of ours', () => {
     const { session, tap } = opened();
     accept(session);
+    const old = session.nonce;
     session.receive(frameOf(mcuHello({ nonce: 78, peerNonce: 0 })));
     expect(session).toMatchObject({ state: 'waiting', restarts: 1, foreignHellos: 0 });
-    session.hello();
+    expect(session.nonce).not.toBe(old);
+    expect(tap.count('hello')).toBe(2);
+    expect(tap.all('hello').at(-1)).toMatchObject({ nonce: session.nonce, peerNonce: 78 });
+    accept(session, { nonce: 78 });
+    expect(session).toMatchObject({ state: 'accepted', restarts: 1, foreignHellos: 0 });
+  });
+
+  it('does not obey this host by an answer to a greeting of before', () => {
+    const { session, tap } = opened();
+    accept(session);
+    session.receive(frameOf(mcuHello({ nonce: 78, peerNonce: session.nonce })));
+    expect(session.state).toBe('foreign');
+    accept(session, { nonce: 78 });
+    expect(session.state).toBe('accepted');
     expect(tap.count('hello')).toBe(2);
   });
 
@@ -170,8 +192,8 @@ describe('latches of the MCU', () => {
 
   it('are cleared by number, in the name of this session', () => {
     const { session, tap } = opened();
-    session.receive(frameOf({ kind: 'estopEcho', latch: 5, latchedAt: 0, estopSequence: 0 }));
-    session.clearLatch();
+    session.receive(frameOf({ kind: 'estopEcho', latch: 6, latchedAt: 0, estopSequence: 0 }));
+    session.clearLatch(5);
     expect(tap.all('clear')).toEqual([{ kind: 'clear', session: session.nonce, latch: 5 }]);
   });
 
@@ -181,6 +203,40 @@ describe('latches of the MCU', () => {
     session.estopEcho$.subscribe(() => echoes++);
     session.receive(frameOf({ kind: 'estopEcho', latch: 5, latchedAt: 0, estopSequence: 0 }));
     expect(echoes).toBe(1);
+  });
+});
+
+describe('an MCU that does not hear its host any more', () => {
+  it('is greeted at once and under the same nonce, and the session is open until it answers', () => {
+    const { session, tap } = opened();
+    accept(session);
+    session.greetAnew();
+    expect(session.state).toBe('waiting');
+    expect(tap.all('hello').map((hello) => hello.nonce)).toEqual([session.nonce, session.nonce]);
+    session.hello();
+    expect(tap.count('hello')).toBe(3);
+    accept(session);
+    expect(session).toMatchObject({ state: 'accepted', foreignHellos: 0, restarts: 0 });
+  });
+
+  it('is not greeted out of turn while it has not accepted yet', () => {
+    const { session, tap } = opened();
+    session.greetAnew();
+    expect(tap.count('hello')).toBe(1);
+  });
+});
+
+describe('the state of the session', () => {
+  it('is told to whoever asks and at each change, and not without one', () => {
+    const { session } = opened();
+    const states: string[] = [];
+    session.state$.subscribe((state) => states.push(state));
+    accept(session);
+    accept(session);
+    session.receive(frameOf(mcuHello({ peerNonce: 4711 })));
+    session.closed();
+    session.closed();
+    expect(states).toEqual(['waiting', 'accepted', 'foreign', 'waiting']);
   });
 });
 

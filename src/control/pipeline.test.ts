@@ -1,79 +1,12 @@
 import fc from 'fast-check';
-import { Subject } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
-import { beforeAll, describe, expect, it } from 'vitest';
-import type { Row } from '../messages/row.ts';
+import { describe, expect, it } from 'vitest';
 import type { Sensors } from '../protocol/messages.gen.ts';
-import { loadRobot } from '../robot/robot.ts';
-import { standing } from './control-rig.testing.ts';
-import { Controllers } from './controllers.ts';
-import { FrameSource } from './decode.ts';
-import { Estimator } from './estimate.ts';
-import { EstopLatch } from './estop-latch.ts';
-import { accept, cut, join, leaning, McuWire, mcuHello, tappedSession } from './frames.testing.ts';
-import { EpisodeClock } from './observe.ts';
+import { clock, controlLoop, policies } from './control-loop.testing.ts';
+import { cut, join, leaning, McuWire, mcuHello } from './frames.testing.ts';
 import { pipeline } from './pipeline.ts';
 import { FakePolicy } from './policy-runner.testing.ts';
-import { RobotControl } from './robot-control.ts';
-import type { Actuated, Chunk } from './tick.ts';
-
-const robot = loadRobot('wheel-legged');
-const clock = { now: 0n };
-const policies = new Map<string, FakePolicy>();
-let controllers: Controllers;
-beforeAll(() => {
-  controllers = new Controllers(robot, policies, () => clock.now);
-});
-
-/** The whole loop; its port is a tap, its MCU has accepted the host. */
-function loop() {
-  const { session, tap } = tappedSession();
-  session.opened();
-  accept(session);
-  const episodes = new EpisodeClock();
-  const control = new RobotControl({
-    robot,
-    session,
-    controllers,
-    episodes,
-    latch: new EstopLatch('/dev/null/estop'),
-    refusedPolicies: new Map(),
-  });
-  control.linkChanged(true);
-  const chunks$ = new Subject<Chunk>();
-  const ticks: Actuated[] = [];
-  const rows: Row[] = [];
-  const stages = {
-    source: new FrameSource(session),
-    estimator: new Estimator(robot),
-    episodes,
-    controllers,
-    control,
-    actuator: { encoder: () => session.encoder, write: tap.write, nowNs: () => clock.now },
-    actuated: (tick: Actuated) => void ticks.push(tick),
-    rows: { robot, boot: 1n, wallOffsetNs: () => 0n },
-  };
-  const push = (bytes: Uint8Array) => chunks$.next({ bytes, arrivedNs: clock.now });
-  const subscription = pipeline(chunks$, stages).subscribe({
-    next: (row) => rows.push(row),
-    error: (error: unknown) => {
-      throw error;
-    },
-  });
-  return {
-    session,
-    tap,
-    control,
-    stages,
-    ticks,
-    rows,
-    push,
-    subscription,
-    get answers(): number[] {
-      return tap.all('command').map((command) => command.answers);
-    },
-  };
-}
+import type { Chunk } from './tick.ts';
 
 /** Lets promises of a policy come to their end. */
 const settled = () => new Promise((resolve) => setImmediate(resolve));
@@ -91,7 +24,7 @@ describe('the control loop', () => {
         fc.array(fc.nat(4000), { maxLength: 20 }),
         fc.nat(0xffff),
         (noise, places, firstSequence) => {
-          const { push, tap, rows, ...rest } = loop();
+          const { push, tap, rows, ...rest } = controlLoop();
           const wire = new McuWire({ firstSequence });
           const bytes = join(...noise.flatMap((between) => [wire.sensors(), between]));
           for (const piece of cut(bytes, places)) push(piece);
@@ -109,7 +42,7 @@ describe('the control loop', () => {
 
   it('answers in the turn in which a frame is complete, and gives the row with the frame after it', () => {
     new TestScheduler((actual, wanted) => expect(actual).toEqual(wanted)).run(({ cold, flush, expectObservable }) => {
-      const { stages, tap } = loop();
+      const { stages, tap } = controlLoop();
       const wire = new McuWire({ firstSequence: 7 });
       const [one, two, three] = [wire.sensors(), wire.sensors(), wire.sensors()];
       const chunks$ = cold<Chunk>('a-b-c--d', {
@@ -126,13 +59,13 @@ describe('the control loop', () => {
   });
 
   it('sends commands without torque until the robot is armed, and drives after', () => {
-    const { push, control, tap } = loop();
+    const { push, enter, tap } = controlLoop();
     const wire = new McuWire();
     const lean: Partial<Sensors> = { attitude: leaning(0.05) };
     for (let frame = 0; frame < 120; frame++) push(wire.sensors(lean));
     expect(tap.all('command').every((command) => command.requestedState === 'idle')).toBe(true);
     expect(tap.all('command').every((command) => command.wheelTorque.every((torque) => torque === 0))).toBe(true);
-    expect(control.enterMode(standing)).toBeUndefined();
+    expect(enter()).toBeUndefined();
     push(wire.sensors({ ...lean, state: 'active' }));
     const last = tap.all('command').at(-1);
     expect(last?.requestedState).toBe('active');
@@ -142,10 +75,10 @@ describe('the control loop', () => {
   it('sends no torque after a stop, whatever it was about to send', async () => {
     const policy = new FakePolicy(clock, { action: 1 });
     policies.set('fake', policy);
-    const { push, control, tap } = loop();
+    const { push, control, enter, tap } = controlLoop();
     const wire = new McuWire();
     for (let frame = 0; frame < 120; frame++) push(wire.sensors());
-    expect(control.enterMode({ task: 'standing-still', controller: 'fake' })).toBeUndefined();
+    expect(enter({ task: 'standing-still', controller: 'fake' })).toBeUndefined();
     push(wire.sensors({ state: 'active' }));
     // The policy is at work; its answer comes after the stop.
     void control.estop('anna');
@@ -157,10 +90,10 @@ describe('the control loop', () => {
   it('answers every frame under a policy too, in order, while it thinks', async () => {
     const policy = new FakePolicy(clock, { rate: 100, action: 0.1 });
     policies.set('fake', policy);
-    const rig = loop();
+    const rig = controlLoop();
     const wire = new McuWire();
     for (let frame = 0; frame < 120; frame++) rig.push(wire.sensors());
-    expect(rig.control.enterMode({ task: 'standing-still', controller: 'fake' })).toBeUndefined();
+    expect(rig.enter({ task: 'standing-still', controller: 'fake' })).toBeUndefined();
     for (let frame = 0; frame < 30; frame++) {
       rig.push(wire.sensors({ state: 'active' }));
       if (frame % 7 === 0) await settled();
@@ -174,10 +107,10 @@ describe('the control loop', () => {
   });
 
   it('says in its rows what was asked, what was sent and what was applied', () => {
-    const { push, control, rows, tap } = loop();
+    const { push, enter, rows, tap } = controlLoop();
     const wire = new McuWire();
     for (let frame = 0; frame < 120; frame++) push(wire.sensors());
-    control.enterMode(standing);
+    enter();
     push(wire.sensors({ state: 'active', attitude: leaning(0.1) }));
     push(wire.sensors({ state: 'active', attitude: leaning(0.1), wheelTorqueApplied: [0.11, 0.12] }));
     const row = rows.at(-1);
@@ -189,7 +122,7 @@ describe('the control loop', () => {
   });
 
   it('writes no row over missing frames, and still answers what came', () => {
-    const rig = loop();
+    const rig = controlLoop();
     const wire = new McuWire();
     rig.push(wire.sensors());
     rig.push(wire.sensors());
@@ -202,12 +135,14 @@ describe('the control loop', () => {
   });
 
   it('goes on after the MCU was restarted, without a row between its lives', () => {
-    const rig = loop();
+    const rig = controlLoop();
     const before = new McuWire({ firstSequence: 900, firstTime: 9e6 });
     rig.push(join(before.sensors(), before.sensors()));
     const after = new McuWire();
-    const hello = after.send(mcuHello({ nonce: 4711, peerNonce: rig.session.nonce }));
-    rig.push(join(hello, after.sensors(), after.sensors()));
+    rig.push(after.send(mcuHello({ nonce: 4711, peerNonce: 0 })));
+    rig.push(
+      join(after.send(mcuHello({ nonce: 4711, peerNonce: rig.session.nonce })), after.sensors(), after.sensors()),
+    );
     expect(rig.answers).toEqual([900, 901, 0, 1]);
     expect(rig.rows).toHaveLength(2);
     expect(rig.rows.map((row) => row.mcuTimeUs)).toEqual([9_000_000n, 0n]);
@@ -216,7 +151,7 @@ describe('the control loop', () => {
   });
 
   it('answers on when the port does not take a command', () => {
-    const rig = loop();
+    const rig = controlLoop();
     const wire = new McuWire();
     rig.push(wire.sensors());
     rig.tap.open = false;

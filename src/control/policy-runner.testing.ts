@@ -8,6 +8,7 @@ export class FakePolicy implements PolicyRunner {
   readonly rate: number;
   readonly hash: bigint;
   readonly torqueScale = 3;
+  expires = Number.POSITIVE_INFINITY;
   observation: readonly number[] = [];
   /** what the next decisions answer */
   action: number;

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import type { Observable, Subscription } from 'rxjs';
+import type { Allowance } from '../allowance.ts';
 import { ChallengeBook } from '../keys/challenge-book.ts';
 import { CommandVerifier, type CounterMemory } from '../keys/command.ts';
 import type { TrustStore } from '../keys/trust-store.ts';
 import { type Command, commandSchema, type Refusal, type Request } from '../messages/requests.ts';
 import type { Status } from '../messages/status.ts';
-import type { Allowance } from './allowance.ts';
 import type { OperatorWatch } from './operator-watch.ts';
 import type { ControlEvent, RobotControl } from './robot-control.ts';
 import type { RowOutbox } from './row-outbox.ts';

@@ -44,19 +44,19 @@ describe('starting', () => {
     const again = robotControlRig({ latch: onDisk() });
     expect(again.control.safety.robotState).toBe('estopped');
     again.settle();
-    expect(again.control.enterMode(standing)?.code).toContain('estop');
+    expect(again.enter(standing)?.code).toContain('estop');
   });
 
   it('arms when everything is in order', () => {
     rig.settle();
-    expect(rig.control.enterMode(standing)).toBeUndefined();
+    expect(rig.enter(standing)).toBeUndefined();
     expect(state()).toBe('running');
     expect(rig.frame({ state: 'active' }).command.requestedState).toBe('active');
   });
 
   it('names everything that is in the way, and stays disarmed', () => {
     rig.control.linkChanged(true);
-    const refusal = rig.control.enterMode(standing);
+    const refusal = rig.enter(standing);
     for (const id of ['session', 'frames', 'rate']) expect(refusal?.code).toContain(id);
     expect(refusal?.remedy).not.toBe('');
     expect(state()).toBe('disarmed');
@@ -65,23 +65,23 @@ describe('starting', () => {
   it('says why a policy that was refused cannot be armed', () => {
     rig = robotControlRig({ refusedPolicies: new Map([['mine', 'signature: unknown key']]) });
     rig.settle();
-    const refusal = rig.control.enterMode({ task: 'standing-still', controller: 'mine' });
+    const refusal = rig.enter({ task: 'standing-still', controller: 'mine' });
     expect(refusal?.message).toContain('signature: unknown key');
-    expect(rig.control.enterMode({ task: 'standing-still', controller: 'yours' })?.message).toContain('"yours"');
+    expect(rig.enter({ task: 'standing-still', controller: 'yours' })?.message).toContain('"yours"');
   });
 
   it('is refused at a rate for which there is no balancer', () => {
     rig.settle({ sensorRate: 400 });
-    expect(rig.control.enterMode(standing)?.message).toContain('400 Hz');
+    expect(rig.enter(standing)?.message).toContain('400 Hz');
   });
 
   it('lets a running robot change its mode, as a new episode of the same x when the task is the same', () => {
     rig.run();
     const before = rig.episodes.observe(rig.frame({ state: 'active' }));
-    expect(rig.control.enterMode({ ...standing, targetVelocity: 0.1 })).toBeUndefined();
+    expect(rig.enter({ ...standing, targetVelocity: 0.1 })).toBeUndefined();
     const after = rig.episodes.observe(rig.frame({ state: 'active' }, { estimate: { x: 1 } }));
     expect(after).toMatchObject({ episode: before.episode + 1, step: 0, origin: before.origin });
-    expect(rig.control.enterMode({ task: 'moving-straight', controller: 'balancer' })).toBeUndefined();
+    expect(rig.enter({ task: 'moving-straight', controller: 'balancer' })).toBeUndefined();
     expect(rig.episodes.observe(rig.frame({ state: 'active' }, { estimate: { x: 7 } })).origin).toBe(7);
   });
 });
@@ -136,9 +136,12 @@ describe('an e-stop', () => {
   it('that the MCU follows is not sent again', () => {
     rig.run();
     void rig.control.estop('anna');
-    rig.frame({ state: 'estopped' });
     const before = rig.tap.count('estop');
-    rig.frames(100, { state: 'estopped' });
+    // The MCU says so every 100 ms.
+    for (let echo = 0; echo < 5; echo++) {
+      rig.echo(1);
+      rig.frames(20, { state: 'estopped' });
+    }
     expect(rig.tap.count('estop')).toBe(before);
   });
 
@@ -158,17 +161,18 @@ describe('an e-stop', () => {
     rig.run();
     rig.frame({ state: 'estopped' });
     expect(state()).toBe('estopped');
-    expect(rig.latch).toMatchObject({ latched: true, source: 'motor controller' });
+    expect(rig.latch).toMatchObject({ latched: true, source: 'mcu-estopped' });
     expect(await rig.latch.persisted()).toBe(true);
-    expect(onDisk()).toMatchObject({ latched: true, source: 'motor controller' });
+    expect(onDisk()).toMatchObject({ latched: true, source: 'mcu-estopped' });
   });
 
   it('outlives the MCU: one that comes back idle is stopped again', () => {
     rig.run();
     void rig.control.estop('anna');
+    rig.echo(1);
     rig.frame({ state: 'estopped' });
     const before = rig.tap.count('estop');
-    rig.frames(20, { state: 'idle' });
+    rig.frames(100, { state: 'idle' });
     expect(rig.tap.count('estop')).toBeGreaterThan(before);
     expect(state()).toBe('estopped');
   });
@@ -178,8 +182,8 @@ describe('an e-stop', () => {
     void rig.control.estop('anna');
     rig.control.disarm();
     expect(state()).toBe('estopped');
-    expect(rig.control.enterMode(standing)?.code).toContain('state');
-    expect(rig.control.enterMode({ task: 'disarmed' })).toBeUndefined();
+    expect(rig.enter(standing)?.code).toContain('state');
+    expect(rig.enter({ task: 'disarmed' })).toBeUndefined();
     expect(state()).toBe('estopped');
   });
 });
@@ -202,7 +206,7 @@ describe('a disk that fails', () => {
     breakDisk();
     await rig.control.estop('anna');
     rig.frame({ state: 'estopped' });
-    expect(rig.control.enterMode(standing)?.code).toContain('estop-not-persisted');
+    expect(rig.enter(standing)?.code).toContain('estop-not-persisted');
   });
 
   it('refuses the reset and leaves everything latched', async () => {
@@ -290,7 +294,7 @@ describe('a reset', () => {
     await rig.control.estop('anna');
     await rig.control.reset(mcuGivesIn);
     rig.frame({ state: 'idle' });
-    expect(rig.control.enterMode(standing)).toBeUndefined();
+    expect(rig.enter(standing)).toBeUndefined();
   });
 
   it('forgets the other host that was seen before it', async () => {
@@ -336,7 +340,7 @@ describe('the failsafe', () => {
 
   it('gives up on an MCU that does not become active, but not at once', () => {
     rig.settle();
-    rig.control.enterMode(standing);
+    rig.enter(standing);
     rig.frames(20, { state: 'idle' });
     expect(state()).toBe('running');
     rig.frames(2, { state: 'idle' });
@@ -346,11 +350,11 @@ describe('the failsafe', () => {
 
   it('gives a new mode the same patience again', () => {
     rig.settle();
-    rig.control.enterMode(standing);
+    rig.enter(standing);
     rig.frames(15, { state: 'idle' });
     rig.control.disarm();
     rig.frame({ state: 'idle' });
-    rig.control.enterMode(standing);
+    rig.enter(standing);
     rig.frames(15, { state: 'idle' });
     expect(state()).toBe('running');
   });
@@ -359,9 +363,9 @@ describe('the failsafe', () => {
     rig.settle();
     rig.frame({ temperature: 90 });
     for (let turn = 0; turn < 7; turn++) rig.frame({ temperature: turn === 3 ? 255 : 30 });
-    expect(rig.control.facts.temperature).toBe(90);
+    expect(rig.control.latest.temperature).toBe(90);
     rig.frame({ temperature: 40 });
-    expect(rig.control.facts.temperature).toBe(40);
+    expect(rig.control.latest.temperature).toBe(40);
   });
 
   it('makes every row say which conditions and limits acted', () => {

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { jsonForSocket, SocketKind, SocketSplitter } from '../messages/socket-frame.ts';
+import { jsonForSocket, MAX_ANSWER, SocketKind, SocketSplitter } from '../messages/socket-frame.ts';
 
 type Json = Record<string, unknown>;
 
@@ -13,7 +13,7 @@ export class RawClient {
   readonly rows: Buffer[] = [];
   closed = false;
   readonly socket: Socket;
-  readonly #splitter = new SocketSplitter();
+  readonly #splitter = new SocketSplitter(MAX_ANSWER);
   #id = 0;
 
   private constructor(socket: Socket) {
@@ -23,9 +23,10 @@ export class RawClient {
       this.closed = true;
     });
     socket.on('data', (bytes) => {
-      for (const { kind, payload } of this.#splitter.push(bytes) ?? []) {
-        if (kind === SocketKind.row) this.rows.push(Buffer.from(payload));
-        else this.answers.push(JSON.parse(payload.toString('utf8')));
+      this.#splitter.push(bytes);
+      for (let message = this.#splitter.next(); message; message = this.#splitter.next()) {
+        if (message.kind === SocketKind.row) this.rows.push(Buffer.from(message.payload));
+        else this.answers.push(JSON.parse(message.payload.toString('utf8')));
       }
     });
   }
@@ -46,9 +47,12 @@ export class RawClient {
   }
 }
 
+/** The real one, also while a test moves the timers itself. */
+const wait = setTimeout;
+
 /** Waits until something is so; a test that waits in vain ends by its own time limit. */
 export async function until(isSo: () => boolean): Promise<void> {
-  while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 1));
+  while (!isSo()) await new Promise((resolve) => wait(resolve, 1));
 }
 
 /** A folder for a socket, and what removes it. */

@@ -26,6 +26,8 @@ export const restEstimate: Estimate = {
   yaw: 0,
   yawRate: 0,
   attitudeNorm: 1,
+  specificForce: 9.81,
+  gravityError: 0,
   tilt: 0,
   angularRate: 0,
   wheelSpeed: 0,

@@ -1,7 +1,14 @@
 import { connectAsync, type MqttClient } from 'mqtt';
 import { generate, type IConnectPacket, type Packet, parser } from 'mqtt-packet';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { BROKERS, mosquittoMissing, startMosquitto, startServer, type TestBroker, until } from '../messages/brokers.testing.ts';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import {
+  BROKERS,
+  mosquittoMissing,
+  startMosquitto,
+  startServer,
+  type TestBroker,
+  until,
+} from '../messages/brokers.testing.ts';
 import { MQTT_SCHEMA, type StateMessage, type TelemetryMessage } from '../messages/mqtt.ts';
 import { stateOf } from '../messages/mqtt-state.ts';
 import { statusOf } from '../messages/status.testing.ts';
@@ -76,7 +83,8 @@ describe.each(BROKERS)('the gateway’s connection with $name', ({ missing, star
 
     it('hears what is asked, with the retain flag and where to answer', async () => {
       const heard: InboundMessage[] = [];
-      const { client } = await watch();
+      const client = await connectAsync(server.url, { protocolVersion: 5 });
+      watcher = client;
       await client.publishAsync(`${BASE}/command`, 'old', { qos: 1, retain: true });
       const broker = new Broker({ url: server.url, robot: 'r1' });
       gateway = broker;
@@ -108,7 +116,11 @@ describe.each(BROKERS)('the gateway’s connection with $name', ({ missing, star
       const { seen } = await watch();
       broker.start();
       await until(() => seen.length === 3);
-      expect(seen.map(({ topic, body }) => (topic === 'event' ? body.event : topic)).sort()).toEqual(['one', 'state', 'two']);
+      expect(seen.map(({ topic, body }) => (topic === 'event' ? body.event : topic)).sort()).toEqual([
+        'one',
+        'state',
+        'two',
+      ]);
       expect(broker.counters.telemetryLeftOut).toBe(1);
     });
 
@@ -123,7 +135,6 @@ describe.each(BROKERS)('the gateway’s connection with $name', ({ missing, star
 
     it('leaves a will that says so when it dies', async () => {
       const { seen } = await watch();
-      const client = await connectAsync(server.url, { protocolVersion: 5, clientId: 'h2o-r1-other' });
       const broker = await startGateway();
       broker.publishState(state);
       await until(() => seen.some(({ body }) => body.online === true));
@@ -136,7 +147,6 @@ describe.each(BROKERS)('the gateway’s connection with $name', ({ missing, star
       await until(() => seen.some(({ body }) => body.online === false));
       expect(seen.find(({ body }) => body.online === false)).toMatchObject({ topic: 'state', retain: true });
       cutter.end(true);
-      client.end(true);
     });
 
     it('connects again when the broker comes back, and publishes the state anew', async () => {
@@ -289,6 +299,5 @@ describe('the gateway’s greeting', () => {
   it('is not sent for what is no name of a robot', () => {
     const broker = new Broker({ url: 'mqtt://127.0.0.1', robot: '+' });
     expect(() => broker.start()).toThrow(expect.objectContaining({ codeName: 'usage' }));
-    vi.clearAllTimers();
   });
 });

@@ -47,6 +47,11 @@ export class ControlLink {
     return await this.#client.request(request);
   }
 
+  /** Begins anew with the oldest row that was not acknowledged. */
+  reconnect(): void {
+    this.#client?.close();
+  }
+
   acknowledge(sequence: number): void {
     this.#client?.acknowledge(sequence);
   }

@@ -40,7 +40,11 @@ export class Gateway {
       revision,
       onDurable: (last) => this.#durable(last),
       onProblem: (problem) => this.#troubled(problem.kind, problem.message),
-      onRecovered: () => this.#troubled('recovered', ''),
+      onRecovered: () => {
+        this.#troubled('recovered', '');
+        // Control still has what did not fit; it sends it to whoever connects.
+        this.#control.reconnect();
+      },
     });
     this.#control = new ControlLink({
       path: join(config.runtimeDirectory, 'control.sock'),

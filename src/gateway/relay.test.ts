@@ -30,7 +30,14 @@ function rig(control: (request: RelayedRequest) => Promise<Answer> = async () =>
   });
   const send = async (name: InboundMessage['name'], payload: unknown, over: Partial<InboundMessage> = {}) => {
     const bytes = Buffer.isBuffer(payload) ? payload : Buffer.from(JSON.stringify(payload));
-    relay.handle({ name, payload: bytes, retain: false, responseTopic: undefined, correlationData: undefined, ...over });
+    relay.handle({
+      name,
+      payload: bytes,
+      retain: false,
+      responseTopic: undefined,
+      correlationData: undefined,
+      ...over,
+    });
     await settled();
   };
   const wait = (milliseconds: number) => {
@@ -69,7 +76,11 @@ describe('the relay carries', () => {
 
   it('status and disarm', async () => {
     const status = statusOf();
-    const { send, asked, responses } = rig(async ({ request }) => ({ id: 1, ok: true, ...(request === 'status' && { status }) }));
+    const { send, asked, responses } = rig(async ({ request }) => ({
+      id: 1,
+      ok: true,
+      ...(request === 'status' && { status }),
+    }));
     await send('command', { id: 'a', request: 'status' });
     await send('command', { id: 'b', request: 'disarm' });
     expect(asked).toEqual([{ request: 'status' }, { request: 'disarm' }]);
@@ -82,7 +93,10 @@ describe('the relay carries', () => {
   it('heartbeats, without an answer and one at a time', async () => {
     let answer = () => {};
     const { send, asked, responses } = rig(
-      () => new Promise((resolve) => { answer = () => resolve({ id: 1, ok: true }); }),
+      () =>
+        new Promise((resolve) => {
+          answer = () => resolve({ id: 1, ok: true });
+        }),
     );
     await send('heartbeat', { session: 's', counter: 1 }, { responseTopic: RESPONSE });
     await send('heartbeat', { session: 's', counter: 2 });
@@ -155,7 +169,13 @@ describe('the relay does not carry', () => {
   });
 
   it('so many challenges that control would forget one that is still open', async () => {
-    const { send, responses, wait } = rig(async () => ({ id: 1, ok: true, robot: 'r1', challenge: 'c', expiresInMs: 1 }));
+    const { send, responses, wait } = rig(async () => ({
+      id: 1,
+      ok: true,
+      robot: 'r1',
+      challenge: 'c',
+      expiresInMs: 1,
+    }));
     for (let index = 0; index < 30; index += 1) {
       await send('challenge', {});
       wait(200);

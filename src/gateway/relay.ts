@@ -1,3 +1,4 @@
+import { Allowance } from '../allowance.ts';
 import { messageOf } from '../errors.ts';
 import {
   allowedResponseTopic,
@@ -14,7 +15,6 @@ import {
   parsePayload,
 } from '../messages/mqtt.ts';
 import type { Answer, Refusal, Request } from '../messages/requests.ts';
-import { Allowance } from './allowance.ts';
 import type { InboundMessage } from './broker.ts';
 import { OpenChallenges } from './open-challenges.ts';
 

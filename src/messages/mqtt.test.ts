@@ -93,9 +93,10 @@ describe('the generated documentation', () => {
   it('has every topic with its QoS and retain flag, and no reference that leads nowhere', () => {
     const path = generatedDocs()[0]?.path ?? '';
     const document = parse(readFileSync(path, 'utf8'));
-    const operations = Object.values<{ channel: { $ref: string }; bindings: { mqtt: { qos: number; retain: boolean } } }>(
-      document.operations,
-    );
+    const operations = Object.values<{
+      channel: { $ref: string };
+      bindings: { mqtt: { qos: number; retain: boolean } };
+    }>(document.operations);
     const found = operations.map(({ channel, bindings }) => {
       const name = channel.$ref.replace('#/channels/', '');
       return [name, document.channels[name].address, bindings.mqtt.qos, bindings.mqtt.retain];

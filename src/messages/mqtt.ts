@@ -158,7 +158,8 @@ function describeIssues(issues: readonly z.core.$ZodIssue[], value: unknown): st
   return issues
     .slice(0, 3)
     .map((issue) => {
-      const nearest = issue.code === 'invalid_union' ? issue.errors.toSorted((a, b) => a.length - b.length)[0] : undefined;
+      const nearest =
+        issue.code === 'invalid_union' ? issue.errors.toSorted((a, b) => a.length - b.length)[0] : undefined;
       return nearest ? describeIssues(nearest, value) : `${issue.path.join('.') || 'payload'}: ${issue.message}`;
     })
     .join('; ');

@@ -49,6 +49,9 @@ describe('a request', () => {
     [{ request: 'challenge' }],
     [{ request: 'command', envelope: { anything: 1 } }],
     [{ request: 'subscribe', rows: true, events: false }],
+    [{ request: 'acknowledge', sequence: 0 }],
+    [{ request: 'acknowledge', sequence: Number.MAX_SAFE_INTEGER }],
+    [{ request: 'heartbeat', session: 'a', counter: 0 }],
   ])('is taken as %o', (request) => {
     expect(requestSchema.parse(request)).toEqual(request);
   });
@@ -57,6 +60,12 @@ describe('a request', () => {
     ['request', { request: 'start' }],
     ['request', {}],
     ['source', { request: 'estop' }],
+    ['sequence', { request: 'acknowledge' }],
+    ['sequence', { request: 'acknowledge', sequence: -1 }],
+    ['sequence', { request: 'acknowledge', sequence: 1.5 }],
+    ['sequence', { request: 'acknowledge', sequence: 2 ** 53 }],
+    ['session', { request: 'heartbeat', session: '', counter: 0 }],
+    ['counter', { request: 'heartbeat', session: 'a', counter: -1 }],
     ['source', { request: 'estop', source: 'x'.repeat(65) }],
     ['rows', { request: 'subscribe', rows: 1, events: true }],
     ['events', { request: 'subscribe', rows: true }],

@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import {
   frameForSocket,
   jsonForSocket,
-  MAX_SOCKET_PAYLOAD,
+  MAX_ANSWER,
+  MAX_REQUEST,
   SocketKind,
   type SocketMessage,
   SocketSplitter,
@@ -15,14 +16,16 @@ const anyMessage = fc.record({
 });
 
 /** All messages of a stream that arrives in pieces, or `undefined` when it was given up. */
-function split(pieces: readonly Buffer[]): SocketMessage[] | undefined {
-  const splitter = new SocketSplitter();
+function split(pieces: readonly Buffer[], longest = MAX_ANSWER): SocketMessage[] | undefined {
+  const splitter = new SocketSplitter(longest);
   const messages: SocketMessage[] = [];
   for (const piece of pieces) {
-    const found = splitter.push(piece);
-    if (found === undefined) return undefined;
-    // The payloads are views into the pieces: keep copies.
-    messages.push(...found.map(({ kind, payload }) => ({ kind, payload: Buffer.from(payload) })));
+    splitter.push(piece);
+    for (let message = splitter.next(); message; message = splitter.next()) {
+      // The payloads are views into the pieces: keep copies.
+      messages.push({ kind: message.kind, payload: Buffer.from(message.payload) });
+    }
+    if (splitter.broken) return undefined;
   }
   return messages;
 }
@@ -79,9 +82,39 @@ describe('the stream of the socket', () => {
   });
 
   it('is given up as soon as more than the limit is claimed, before any of it is kept', () => {
-    expect(split([header(MAX_SOCKET_PAYLOAD + 1)])).toBeUndefined();
-    expect(split([header(0xffffffff)])).toBeUndefined();
-    expect(split([header(MAX_SOCKET_PAYLOAD)])).toEqual([]);
+    for (const longest of [MAX_REQUEST, MAX_ANSWER]) {
+      expect(split([header(longest + 2)], longest)).toBeUndefined();
+      expect(split([header(0xffffffff)], longest)).toBeUndefined();
+      expect(split([header(longest + 1)], longest)).toEqual([]);
+    }
+  });
+
+  it('carries the longest payload whole, and not a byte more', () => {
+    const longest = Buffer.alloc(MAX_REQUEST, 7);
+    expect(split([frameForSocket(SocketKind.json, longest)], MAX_REQUEST)).toEqual([
+      { kind: SocketKind.json, payload: longest },
+    ]);
+    const longer = Buffer.alloc(MAX_REQUEST + 1, 7);
+    expect(split([frameForSocket(SocketKind.json, longer)], MAX_REQUEST)).toBeUndefined();
+  });
+
+  it('gives one message at a time, and the rest when it is asked again', () => {
+    const splitter = new SocketSplitter(MAX_ANSWER);
+    splitter.push(Buffer.concat([jsonForSocket(1), jsonForSocket(2)]));
+    const text = () => splitter.next()?.payload.toString('utf8');
+    expect([text(), text(), text()]).toEqual(['1', '2', undefined]);
+    splitter.push(jsonForSocket(3));
+    expect([text(), text()]).toEqual(['3', undefined]);
+  });
+
+  it('gives nothing more once it is broken, whatever comes', () => {
+    const splitter = new SocketSplitter(MAX_ANSWER);
+    splitter.push(header(0));
+    expect(splitter.broken).toBe(false);
+    expect(splitter.next()).toBeUndefined();
+    splitter.push(jsonForSocket(1));
+    expect(splitter.next()).toBeUndefined();
+    expect(splitter.broken).toBe(true);
   });
 
   it('is given up although good messages came before in the same piece', () => {

@@ -1,10 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import type { ArmedMode } from '../messages/mode.ts';
 import { loadRobot } from '../robot/robot.ts';
-import { armingChecks, type ControllerInfo, decimation } from './arming.ts';
+import { armingChecks, type ControllerInfo, decimation, isUsableRate } from './arming.ts';
 import { goodFacts } from './facts.testing.ts';
 import type { Facts } from './facts.ts';
-import { enterMode, estop, INITIAL_SAFETY_STATE, type SafetyState, superviseFrame } from './supervisor.ts';
+import {
+  disarm,
+  enterMode,
+  estop,
+  INITIAL_SAFETY_STATE,
+  reset,
+  type SafetyState,
+  superviseFrame,
+} from './supervisor.ts';
 
 const robot = loadRobot('wheel-legged');
 const standing: ArmedMode = { task: 'standing-still', controller: 'balancer' };
@@ -47,6 +55,24 @@ describe('arming', () => {
     ['mcu-idle', { mcuState: 'limp' }],
     ['mcu-fault', { mcuState: 'faulted' }],
     ['mcu-watchdog', { watchdogLatched: true }],
+    ['robot', { announcedRobot: 'another' }],
+    ['robot', { announcedRobot: '' }],
+    ['watchdog', { announcedWatchdog: 0 }],
+    ['watchdog', { announcedWatchdog: 65_535 }],
+    ['watchdog', { announcedWatchdog: robot.timing.mcuWatchdog + 1 }],
+    ['watchdog', { announcedWatchdog: robot.timing.commandTimeToLive }],
+    ['watchdog', { announcedWatchdog: Number.NaN }],
+    ['heard', { heard: false }],
+    ['gravity', { specificForce: 0 }],
+    ['gravity', { specificForce: 7.9 }],
+    ['gravity', { specificForce: 12.1 }],
+    ['gravity', { specificForce: Number.NaN }],
+    ['gravity', { gravityError: 0.21 }],
+    ['gravity', { gravityError: Number.NaN }],
+    ['sensor-silence', { silent: true }],
+    ['mcu-disobeys', { framesDisobeyed: 21 }],
+    ['clock-stuck', { clockStuck: 3 }],
+    ['shutting-down', { shuttingDown: true }],
     ['link-lost', { linkOpen: false }],
     ['estop-not-persisted', { estopNotPersisted: true }],
     ['estop', { estopLatched: true }],
@@ -59,16 +85,20 @@ describe('arming', () => {
     expect(inTheWay(facts, { state })).toContain(id);
   });
 
-  it('is refused with an empty battery', () => {
+  it.each([
+    ['battery-low', { battery: 5 }],
+    ['temperature-high', { temperature: robot.limits.temperatureMaximum + 1 }],
+  ])('is refused by "%s", which only warns a moving robot', (id, over) => {
     let state = INITIAL_SAFETY_STATE;
-    const facts = { ...goodFacts, battery: 5 };
+    const facts = { ...goodFacts, ...over };
     for (let frame = 0; frame < 100; frame++) state = superviseFrame(state, facts, robot);
-    expect(inTheWay(facts, { state })).toContain('battery-low');
+    expect(inTheWay(facts, { state })).toContain(id);
   });
 
   it('names everything that is in the way at once, with the number and a remedy', () => {
     const facts = { ...goodFacts, tilt: 1, angularRate: 2, session: 'waiting' as const };
-    const failed = armingChecks(standing, INITIAL_SAFETY_STATE, facts, balancer, robot).filter((check) => !check.ok);
+    const state = { ...INITIAL_SAFETY_STATE, examined: true };
+    const failed = armingChecks(standing, state, facts, balancer, robot).filter((check) => !check.ok);
     expect(failed.map((check) => check.id)).toEqual(['session', 'upright', 'at-rest']);
     expect(failed.find((check) => check.id === 'upright')?.found).toContain('57.3°');
     for (const check of failed) expect(check.remedy).not.toBe('');
@@ -78,6 +108,26 @@ describe('arming', () => {
     expect(inTheWay({}, { state: estop(INITIAL_SAFETY_STATE) })).toContain('state');
     expect(inTheWay({}, { state: { ...INITIAL_SAFETY_STATE, robotState: 'limp' } })).toContain('state');
     expect(inTheWay({}, { state: { ...INITIAL_SAFETY_STATE, robotState: 'braking' } })).toContain('state');
+  });
+
+  it('waits for the first frame after a start, a disarming and a reset: until then nobody knows what is wrong', () => {
+    for (const state of [
+      INITIAL_SAFETY_STATE,
+      disarm(enterMode(INITIAL_SAFETY_STATE, standing)),
+      reset(estop(INITIAL_SAFETY_STATE)),
+    ]) {
+      const failed = armingChecks(standing, state, goodFacts, balancer, robot).filter((check) => !check.ok);
+      expect(failed.map((check) => check.id)).toEqual(['state']);
+      const seen = superviseFrame(state, goodFacts, robot);
+      expect(armingChecks(standing, seen, goodFacts, balancer, robot).every((check) => check.ok)).toBe(true);
+    }
+  });
+
+  it('takes any gravity on Earth and a watchdog between the time to live and that of the robot file', () => {
+    for (const specificForce of [8, 9.78, 9.83, 12]) expect(inTheWay({ specificForce })).toEqual([]);
+    const { commandTimeToLive, mcuWatchdog } = robot.timing;
+    for (const announcedWatchdog of [commandTimeToLive + 1, mcuWatchdog])
+      expect(inTheWay({ announcedWatchdog })).toEqual([]);
   });
 
   it('lets a running robot change its mode although it leans and turns', () => {
@@ -103,6 +153,15 @@ describe('the controller that is asked for', () => {
     expect(inTheWay({}, { mode: fast })).toEqual(['target-velocity']);
     expect(inTheWay({}, { mode: slow })).toEqual([]);
     expect(inTheWay({}, { mode: slow, controller: policy({}) })).toEqual(['target-velocity']);
+  });
+
+  it('needs a rate of which a command outlives a lost frame, and that fits the wire', () => {
+    const slowest = 2000 / robot.timing.commandTimeToLive;
+    expect([slowest, 200, 1000].map((rate) => isUsableRate(rate, robot))).toEqual([true, true, true]);
+    const unusable = [slowest - 1, 1001, 0, -200, Number.NaN, Number.POSITIVE_INFINITY];
+    expect(unusable.map((rate) => isUsableRate(rate, robot))).toEqual(unusable.map(() => false));
+    const shortLived = { ...robot, timing: { ...robot.timing, commandTimeToLive: robot.timing.commandTimeToLive / 2 } };
+    expect(isUsableRate(slowest, shortLived)).toBe(false);
   });
 
   it.each([

@@ -29,12 +29,15 @@ const FACTS_FOR: Record<ConditionId, Partial<Facts>> = {
   'mcu-fault': { faults: 1 },
   'mcu-watchdog': { watchdogLatched: true },
   'mcu-not-active': { framesRefused: 21 },
+  'mcu-disobeys': { framesDisobeyed: 21 },
   'mcu-restarted': { mcuRestarted: true },
   'estimate-not-finite': { estimateFinite: false },
   'attitude-implausible': { attitudeNorm: 0 },
   tilt: { tilt: robot.limits.tilt + 0.01 },
   'wheel-overspeed': { wheelSpeed: robot.limits.wheelSpeed + 1 },
   'sensor-gap': { lost: 5 },
+  'clock-stuck': { clockStuck: 3 },
+  'shutting-down': { shuttingDown: true },
   'link-lost': { linkOpen: false },
   'sensor-silence': { silent: true },
   'schema-mismatch': { session: 'mismatch' },
@@ -111,6 +114,21 @@ describe('simultaneous conditions', () => {
         expect(both.active & conditionBit(one.id), `${one.id} beside ${other.id}`).not.toBe(0);
       }
     }
+  });
+});
+
+describe('a state that was changed by hand', () => {
+  it('is examined only by a frame', () => {
+    const shaken = seen(running, goodFacts, 1);
+    expect(shaken.examined).toBe(true);
+    for (const state of [INITIAL_SAFETY_STATE, disarm(shaken), reset(estop(shaken))]) {
+      expect(state.examined).toBe(false);
+      expect(seen(state, goodFacts, 1).examined).toBe(true);
+    }
+  });
+
+  it('stays estopped and examined when it is disarmed', () => {
+    expect(disarm(estop(seen(running, goodFacts, 1)))).toMatchObject({ robotState: 'estopped', examined: true });
   });
 });
 

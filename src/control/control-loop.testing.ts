@@ -1,0 +1,90 @@
+import { Subject } from 'rxjs';
+import type { ArmedMode, Mode } from '../messages/mode.ts';
+import type { Row } from '../messages/row.ts';
+import type { Hello } from '../protocol/messages.gen.ts';
+import { loadRobot } from '../robot/robot.ts';
+import { Controllers } from './controllers.ts';
+import { FrameSource } from './decode.ts';
+import { Estimator } from './estimate.ts';
+import { EstopLatch } from './estop-latch.ts';
+import { accept, frameOf, mcuHello, tappedSession } from './frames.testing.ts';
+import { EpisodeClock } from './observe.ts';
+import { OperatorWatch } from './operator-watch.ts';
+import { pipeline } from './pipeline.ts';
+import type { FakePolicy } from './policy-runner.testing.ts';
+import { RobotControl } from './robot-control.ts';
+import type { Actuated, Chunk } from './tick.ts';
+
+const robot = loadRobot('wheel-legged');
+/** The host's clock [ns]; only a test moves it. */
+export const clock = { now: 0n };
+/** What the controllers find when a mode begins; shared by all loops of a test file. */
+export const policies = new Map<string, FakePolicy>();
+let controllers: Controllers | undefined;
+
+const standing: ArmedMode = { task: 'standing-still', controller: 'balancer' };
+
+/**
+ * The whole loop from bytes to bytes, wired as `Control` does it. Its port is a tap; its MCU is what a test sends, and has
+ * accepted the host with this greeting.
+ */
+export function controlLoop(greeting: Partial<Hello> = {}) {
+  const { session, tap } = tappedSession();
+  // Designing a balancer is slow; a mode that begins makes it as good as new.
+  controllers ??= new Controllers(robot, policies, () => clock.now);
+  const episodes = new EpisodeClock();
+  const control = new RobotControl({
+    robot,
+    session,
+    controllers,
+    episodes,
+    latch: new EstopLatch('/dev/null/estop'),
+    operator: new OperatorWatch(1000),
+    now: () => Number(clock.now) / 1e6,
+    refusedPolicies: new Map(),
+  });
+  session.state$.subscribe(() => control.sessionChanged());
+  session.opened();
+  control.linkChanged(true);
+  accept(session, greeting);
+  const chunks$ = new Subject<Chunk>();
+  const ticks: Actuated[] = [];
+  const rows: Row[] = [];
+  const stages = {
+    source: new FrameSource(session),
+    estimator: new Estimator(robot),
+    episodes,
+    controllers,
+    control,
+    actuator: { encoder: () => session.encoder, write: tap.write, nowNs: () => clock.now },
+    actuated: (tick: Actuated) => void ticks.push(tick),
+    rows: { robot, boot: 1n, wallOffsetNs: () => 0n },
+  };
+  const push = (bytes: Uint8Array) => chunks$.next({ bytes, arrivedNs: clock.now });
+  const subscription = pipeline(chunks$, stages).subscribe({
+    next: (row) => rows.push(row),
+    error: (error: unknown) => {
+      throw error;
+    },
+  });
+  return {
+    session,
+    tap,
+    control,
+    stages,
+    ticks,
+    rows,
+    push,
+    /** Asks for a mode, as an operator who watches. */
+    enter: (mode: Mode = standing) => control.enterMode(mode, 'watching'),
+    /** The MCU has started anew, is greeted, and obeys. */
+    restartMcu(nonce: number): void {
+      session.receive(frameOf(mcuHello({ nonce, peerNonce: 0 })));
+      accept(session, { nonce });
+    },
+    subscription,
+    get answers(): number[] {
+      return tap.all('command').map((command) => command.answers);
+    },
+  };
+}

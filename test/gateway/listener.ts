@@ -1,7 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { connectAsync, type IClientPublishOptions, type MqttClient } from 'mqtt';
 import { onTestFinished } from 'vitest';
-import { type CommandResponse, commandResponse, parsePayload, type StateMessage, stateMessage } from '../../src/messages/mqtt.ts';
+import {
+  type CommandResponse,
+  commandResponse,
+  parsePayload,
+  type StateMessage,
+  stateMessage,
+} from '../../src/messages/mqtt.ts';
 import { until } from '../harness.ts';
 
 /** Something that was published below the robot's tree. */

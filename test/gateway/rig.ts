@@ -29,7 +29,14 @@ export class TestGateway {
 
   /** @param around a command that runs it, such as `prlimit` */
   constructor(configPath: string, around: readonly string[] = []) {
-    const [program = process.execPath, ...words] = [...around, process.execPath, CLI, 'gateway', '--config', configPath];
+    const [program = process.execPath, ...words] = [
+      ...around,
+      process.execPath,
+      CLI,
+      'gateway',
+      '--config',
+      configPath,
+    ];
     const child = spawn(program, words, { stdio: ['ignore', 'ignore', 'pipe'], env: environmentOf() });
     this.process = child;
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {

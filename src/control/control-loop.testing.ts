@@ -7,7 +7,7 @@ import { Controllers } from './controllers.ts';
 import { FrameSource } from './decode.ts';
 import { Estimator } from './estimate.ts';
 import { EstopLatch } from './estop-latch.ts';
-import { accept, frameOf, mcuHello, tappedSession } from './frames.testing.ts';
+import { accept, type McuWire, mcuHello, tappedSession } from './frames.testing.ts';
 import { EpisodeClock } from './observe.ts';
 import { OperatorWatch } from './operator-watch.ts';
 import { pipeline } from './pipeline.ts';
@@ -78,9 +78,9 @@ export function controlLoop(greeting: Partial<Hello> = {}) {
     /** Asks for a mode, as an operator who watches. */
     enter: (mode: Mode = standing) => control.enterMode(mode, 'watching'),
     /** The MCU has started anew, is greeted, and obeys. */
-    restartMcu(nonce: number): void {
-      session.receive(frameOf(mcuHello({ nonce, peerNonce: 0 })));
-      accept(session, { nonce });
+    restartMcu(wire: McuWire, nonce: number): void {
+      push(wire.send(mcuHello({ nonce, peerNonce: 0 })));
+      push(wire.send(mcuHello({ nonce, peerNonce: session.nonce })));
     },
     subscription,
     get answers(): number[] {

@@ -17,6 +17,8 @@ export class FrameSource {
   #first = true;
   #restarts = 0;
   #resynchronisations = 0;
+  /** frames were passed over since the last one that counted */
+  #interrupted = false;
   #turns = 0;
   /** unwrapped sequence of the newest frame */
   #newest = -1;
@@ -32,6 +34,7 @@ export class FrameSource {
 
   #restart(): void {
     this.#restarts = this.#session.restarts;
+    this.#interrupted = false;
     this.#resynchronisations = this.decoder.counters.resynchronised;
     // Rows are known by their sequence: it goes on rising, in whole turns so that its low bits stay those on the wire.
     this.#turns = Math.ceil((this.#newest + 1) / SEQUENCE_TURN) * SEQUENCE_TURN;
@@ -52,9 +55,11 @@ export class FrameSource {
       // PROTOCOL.md §4.1: until the MCU obeys this host, `sensors` are not taken for true.
       if (this.#session.state !== 'accepted') {
         this.beforeSession += 1;
+        this.#interrupted = true;
         continue;
       }
-      if (this.decoder.counters.resynchronised !== this.#resynchronisations) this.#restart();
+      const resynchronised = this.decoder.counters.resynchronised !== this.#resynchronisations;
+      if (resynchronised || this.#interrupted) this.#restart();
       this.#newest = this.#turns + this.#sequence.next(frame.sequence);
       sensed.push({
         sensors: frame.message,

@@ -92,10 +92,19 @@ describe('another host', () => {
     expect(session.foreignHellos).toBe(1);
   });
 
-  it('is not hidden by the greetings that an MCU slept through', () => {
+  it('is not seen in the late answers of an MCU that slept through some greetings', () => {
+    const { session } = opened();
+    for (let greeting = 0; greeting < 2; greeting++) session.hello();
+    for (let answer = 0; answer < 3; answer++) accept(session);
+    expect(session.foreignHellos).toBe(0);
+  });
+
+  it('is not hidden for longer than until the next greeting would be due by greetings that got lost', () => {
     const { session } = opened();
     for (let greeting = 0; greeting < 20; greeting++) session.hello();
-    for (let answer = 0; answer < 3; answer++) accept(session);
+    accept(session);
+    session.hello();
+    accept(session);
     expect(session.foreignHellos).toBe(1);
   });
 

@@ -80,7 +80,11 @@ export class McuSession {
 
   /** PROTOCOL.md: the host repeats `hello` until it is answered. Call every half second. */
   hello(): void {
-    if (this.state === 'accepted') return;
+    if (this.state === 'accepted') {
+      // A greeting that got lost must not excuse a stranger's for ever.
+      this.#unanswered = 0;
+      return;
+    }
     this.#unanswered += 1;
     this.send({
       kind: 'hello',
@@ -156,9 +160,9 @@ export class McuSession {
       return;
     }
     if (hello.peerNonce === this.nonce) {
-      // One answer to each `hello`; one more was drawn by somebody else's. A late one may cross the first.
+      // One answer to each `hello`; one more was drawn by somebody else's.
       if (this.#unanswered === 0) this.foreignHellos += 1;
-      else this.#unanswered = Math.min(this.#unanswered - 1, 1);
+      else this.#unanswered -= 1;
       this.#enter('accepted');
       this.accepted$.next(hello);
       return;

@@ -1,12 +1,15 @@
+import { Observable } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Allowance } from '../allowance.ts';
 import { signCommand } from '../keys/command.ts';
 import { generateKeyPair, type KeyPair, keyId } from '../keys/key-pair.ts';
 import { trustEntry, trustStoreOf } from '../keys/trust-store.ts';
-import type { Command } from '../messages/requests.ts';
+import type { Command, Request } from '../messages/requests.ts';
 import type { Status } from '../messages/status.ts';
 import { latchOnDisk, type RobotControlRig, robotControlRig, standing } from './control-rig.testing.ts';
-import { requestHandler } from './requests.ts';
+import { CHECKS_PER_SECOND, type RequestParts, requestHandler } from './requests.ts';
 import type { ControlEvent } from './robot-control.ts';
+import { RowOutbox } from './row-outbox.ts';
 import { RawClient, socketFolder, until } from './socket.testing.ts';
 import { SocketServer } from './socket-server.ts';
 
@@ -25,7 +28,8 @@ let rig: RobotControlRig;
 let server: SocketServer;
 let audit: ControlEvent[];
 let now: number;
-let echo: () => void;
+let outbox: RowOutbox;
+let parts: RequestParts;
 let counter: number;
 
 beforeEach(async () => {
@@ -37,21 +41,22 @@ beforeEach(async () => {
   now = 1000;
   counter = 0;
   const counters = new Map<string, number>();
-  const parts = {
+  outbox = new RowOutbox();
+  parts = {
+    outbox,
     name: 'robot-1',
     control: rig.control,
+    operator: rig.operator,
     trust,
     counters,
     status: () => status,
-    estopConfirmed: () =>
-      new Promise<void>((resolve) => {
-        echo = resolve;
-      }),
+    estopEcho$: rig.session.estopEcho$,
+    allowance: new Allowance(CHECKS_PER_SECOND, () => now),
     mcuSettled: async () => void rig.frame({ state: 'idle' }),
     audit: (event: ControlEvent) => void audit.push(event),
     now: () => now,
   };
-  server = new SocketServer({ path: folder.path, handlerFor: () => requestHandler(parts) });
+  server = new SocketServer({ path: folder.path, outbox, handlerFor: () => requestHandler(parts) });
   await server.start();
 });
 afterEach(async () => {
@@ -154,6 +159,7 @@ describe('a command is refused', () => {
     const envelope = await signed(one);
     await send(one, envelope);
     rig.control.disarm();
+    rig.frame();
     expect(codeOf(await send(one, envelope))).toBe('challenge-unknown-or-used');
     expect(state()).toBe('disarmed');
   });
@@ -179,21 +185,30 @@ describe('a command is refused', () => {
     expect(await send(two, await signed(two, { counter: 51 }))).toMatchObject({ ok: true });
   });
 
-  it('when too many came on one connection in a second, and no other connection pays for it', async () => {
-    const [loud, quiet] = [await client(), await client()];
+  it('when too many came in a second, over all connections together: checking costs the control loop, whoever asks', async () => {
+    const [one, two] = [await client(), await client()];
     const answers = [];
-    for (let count = 0; count < 12; count++) answers.push(codeOf(await send(loud, {})));
+    for (let count = 0; count < 6; count++) for (const who of [one, two]) answers.push(codeOf(await send(who, {})));
     expect(answers).toEqual([...Array(10).fill('malformed-envelope'), 'too-many-commands', 'too-many-commands']);
-    expect(await send(quiet, await signed(quiet))).toMatchObject({ ok: true });
     now += 100;
-    expect([codeOf(await send(loud, {})), codeOf(await send(loud, {}))]).toEqual([
+    expect([codeOf(await send(one, {})), codeOf(await send(two, {}))]).toEqual([
       'malformed-envelope',
       'too-many-commands',
     ]);
     now += 60_000;
     const later = [];
-    for (let count = 0; count < 11; count++) later.push(codeOf(await send(loud, {})));
+    for (let count = 0; count < 11; count++) later.push(codeOf(await send(await client(), {})));
     expect(later.filter((code) => code === 'too-many-commands')).toHaveLength(1);
+  });
+
+  it('no longer when the second is over', async () => {
+    const one = await client();
+    for (let count = 0; count < 11; count++) await send(one, {});
+    const envelope = await signed(one);
+    expect(codeOf(await send(one, envelope))).toBe('too-many-commands');
+    now += 100;
+    expect(await send(one, envelope)).toMatchObject({ ok: true });
+    expect(state()).toBe('running');
   });
 });
 
@@ -205,7 +220,7 @@ describe('without a signature anybody may', () => {
     await until(() => one.answers.some(({ stage }) => stage === 'latched'));
     expect(one.answers.at(-1)).toMatchObject({ stage: 'latched', onDisk: true });
     expect(one.answers.some(({ stage }) => stage === 'confirmed')).toBe(false);
-    echo();
+    rig.echo(1);
     await until(() => one.answers.some(({ stage }) => stage === 'confirmed'));
     expect(one.answers.map(({ id, stage }) => [id, stage])).toEqual([
       [1, 'received'],
@@ -223,9 +238,15 @@ describe('without a signature anybody may', () => {
   });
 
   it('disarm', async () => {
-    rig.control.enterMode(standing);
+    rig.enter();
     expect(await (await client()).ask({ request: 'disarm' })).toMatchObject({ ok: true });
     expect(state()).toBe('disarmed');
+  });
+
+  it('say that rows are on disk, so that they need not be kept', async () => {
+    for (const sequence of [5, 6, 7]) outbox.push(sequence, Buffer.alloc(1));
+    expect(await (await client()).ask({ request: 'acknowledge', sequence: 6 })).toMatchObject({ ok: true });
+    expect(outbox).toMatchObject({ kept: 1, counters: { acknowledged: 2 } });
   });
 
   it('ask for the status', async () => {
@@ -237,5 +258,105 @@ describe('without a signature anybody may', () => {
     const [first, second] = [await one.ask({ request: 'challenge' }), await one.ask({ request: 'challenge' })];
     expect(first).toMatchObject({ robot: 'robot-1', expiresInMs: 10_000 });
     expect(first.challenge).not.toBe(second.challenge);
+  });
+});
+
+/** The echoes of the MCU, and how many listen to them. */
+function countedEchoes(): { echoes$: Observable<void>; listeners: () => number } {
+  let listeners = 0;
+  const echoes$ = new Observable<void>((subscriber) => {
+    listeners += 1;
+    const source = rig.session.estopEcho$.subscribe(subscriber);
+    return () => {
+      listeners -= 1;
+      source.unsubscribe();
+    };
+  });
+  return { echoes$, listeners: () => listeners };
+}
+
+describe('a flood of stops that no MCU confirms', () => {
+  const stop: Request = { request: 'estop', source: 'flood' };
+
+  it('is kept in mind for the first eight of a connection only, and all are told that they were received', async () => {
+    const handler = requestHandler(parts);
+    const stages: unknown[] = [];
+    for (let count = 0; count < 10_000; count++) handler.handle(stop, ({ stage }) => void stages.push(stage));
+    await rig.latch.persisted();
+    await new Promise((resolve) => setImmediate(resolve));
+    rig.echo(1);
+    rig.echo(1);
+    const told = (stage: string) => stages.filter((one) => one === stage).length;
+    expect([told('received'), told('latched'), told('confirmed')]).toEqual([10_000, 8, 8]);
+    expect(state()).toBe('estopped');
+  });
+
+  it('leaves room for the next eight once the first are confirmed', () => {
+    const handler = requestHandler(parts);
+    let confirmed = 0;
+    for (let round = 1; round <= 3; round++) {
+      for (let count = 0; count < 20; count++) {
+        handler.handle(stop, ({ stage }) => {
+          if (stage === 'confirmed') confirmed += 1;
+        });
+      }
+      rig.echo(round);
+      expect(confirmed).toBe(8 * round);
+    }
+  });
+
+  it('costs other connections nothing of theirs', () => {
+    const [loud, quiet] = [requestHandler(parts), requestHandler(parts)];
+    for (let count = 0; count < 100; count++) loud.handle(stop, () => {});
+    const stages: unknown[] = [];
+    quiet.handle({ request: 'estop', source: 'anna' }, ({ stage }) => void stages.push(stage));
+    rig.echo(1);
+    expect(stages).toEqual(['received', 'confirmed']);
+  });
+});
+
+describe('a connection that has closed', () => {
+  it('leaves no listener behind, after a thousand of them', () => {
+    const { echoes$, listeners } = countedEchoes();
+    for (let count = 0; count < 1000; count++) {
+      const handler = requestHandler({ ...parts, estopEcho$: echoes$ });
+      handler.handle({ request: 'estop', source: 'anna' }, () => {});
+      expect(listeners()).toBe(1);
+      handler.closed();
+    }
+    expect(listeners()).toBe(0);
+  });
+
+  it('leaves none behind on the socket either, whoever ended it', async () => {
+    const { echoes$, listeners } = countedEchoes();
+    await server.stop();
+    server = new SocketServer({
+      path: folder.path,
+      outbox,
+      handlerFor: () => requestHandler({ ...parts, estopEcho$: echoes$ }),
+    });
+    await server.start();
+    // Half of them leave; those that are too many are evicted, and one breaks the protocol.
+    const clients: RawClient[] = [];
+    for (let count = 0; count < 40; count++) {
+      const one = await client();
+      await one.ask({ request: 'estop', source: 'anna' });
+      if (count % 2 === 0) one.socket.destroy();
+      clients.push(one);
+    }
+    clients.at(-1)?.socket.write(Buffer.alloc(5));
+    await until(() => clients.at(-1)?.closed === true);
+    expect(listeners()).toBeLessThanOrEqual(16);
+    for (const one of clients) one.socket.destroy();
+    await until(() => listeners() === 0);
+  });
+
+  it('is told nothing more of its stop', async () => {
+    const handler = requestHandler(parts);
+    const stages: unknown[] = [];
+    handler.handle({ request: 'estop', source: 'anna' }, ({ stage }) => void stages.push(stage));
+    handler.closed();
+    rig.echo(1);
+    expect(stages).toEqual(['received']);
   });
 });

@@ -276,6 +276,19 @@ describe('a reset', () => {
     expect(onDisk().latched).toBe(true);
   });
 
+  it('takes no word of the MCU for true that is older than the present session', async () => {
+    rig.settle();
+    await rig.control.estop('anna');
+    rig.session.closed();
+    rig.control.linkChanged(false);
+    rig.session.opened();
+    rig.control.linkChanged(true);
+    accept(rig.session);
+    expect(await rig.control.reset(async () => {})).toMatchObject({ code: 'mcu-latched' });
+    expect(state()).toBe('estopped');
+    expect(await rig.control.reset(mcuGivesIn)).toBeUndefined();
+  });
+
   it('does not bring the stop back by facts from before it', async () => {
     rig.run();
     await rig.control.estop('anna');

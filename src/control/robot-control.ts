@@ -174,6 +174,8 @@ export class RobotControl {
       return await latch.persisted();
     }
     latch.latch(source);
+    // What was said of an earlier stop says nothing of this one.
+    this.#echoedAt = Number.NEGATIVE_INFINITY;
     session.estop();
     const persisted = latch.persisted();
     this.#events.next({ event: 'estop', source });

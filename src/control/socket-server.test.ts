@@ -1,10 +1,9 @@
-import { once } from 'node:events';
 import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { dirname } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Request } from '../messages/requests.ts';
-import { frameForSocket, jsonForSocket, MAX_SOCKET_PAYLOAD, SocketKind } from '../messages/socket-frame.ts';
+import { frameForSocket, jsonForSocket, MAX_REQUEST, SocketKind } from '../messages/socket-frame.ts';
+import { RowOutbox } from './row-outbox.ts';
 import { RawClient, socketFolder, until } from './socket.testing.ts';
 import { SocketServer } from './socket-server.ts';
 
@@ -12,10 +11,15 @@ let folder: ReturnType<typeof socketFolder>;
 let server: SocketServer;
 let handled: Request[];
 let handlers: number;
+let closed: number[];
+let outbox: RowOutbox;
 
-const newServer = () =>
-  new SocketServer({
+const newServer = () => {
+  // A server of the test before may still lose connections.
+  const gone = closed;
+  return new SocketServer({
     path: folder.path,
+    outbox,
     handlerFor: () => {
       handlers += 1;
       const number = handlers;
@@ -24,14 +28,18 @@ const newServer = () =>
           handled.push(request);
           answer({ ok: true, handler: number });
         },
+        closed: () => void gone.push(number),
       };
     },
   });
+};
 
 beforeEach(async () => {
   folder = socketFolder();
   handled = [];
   handlers = 0;
+  closed = [];
+  outbox = new RowOutbox();
   server = newServer();
   await server.start();
 });
@@ -100,14 +108,22 @@ describe('what is no request', () => {
     expect((await one.ask({ request: 'status' })).ok).toBe(true);
   });
 
-  it('is ignored when it is a row', async () => {
-    const one = await client();
-    one.socket.write(frameForSocket(SocketKind.row, Buffer.from('{"id":1,"request":"status"}')));
-    await settle(one);
-    expect(handled).toHaveLength(1);
-  });
+  it.each([SocketKind.row, 2, 255])(
+    'closes the connection when it is of kind %i, and is not carried out',
+    async (kind) => {
+      const [bad, good] = [await client(), await client()];
+      const framed = Buffer.from(jsonForSocket({ id: 1, request: 'disarm' }));
+      framed.writeUInt8(kind, 4);
+      bad.socket.write(framed);
+      await until(() => bad.closed);
+      expect(server.counters.connectionsBroken).toBe(1);
+      await settle(good);
+      expect(handled).toEqual([{ request: 'status' }]);
+      expect(closed).toEqual([1]);
+    },
+  );
 
-  it.each([0, MAX_SOCKET_PAYLOAD + 1])(
+  it.each([0, MAX_REQUEST + 2, 0xffffffff])(
     'closes the connection, and only that one, by a claim of %i bytes',
     async (length) => {
       const [bad, good] = [await client(), await client()];
@@ -119,64 +135,115 @@ describe('what is no request', () => {
       expect((await good.ask({ request: 'status' })).ok).toBe(true);
     },
   );
-});
 
-describe('rows', () => {
-  it('go to nobody, counted, until somebody asks', async () => {
-    const one = await client();
-    await settle(one);
-    server.row(Buffer.from('a'));
-    expect(server.counters).toMatchObject({ rowsUnclaimed: 1, rowsSent: 0 });
-    await settle(one);
-    expect(one.rows).toEqual([]);
+  it('is long: 8 KiB are taken, a byte more closes the connection', async () => {
+    /** A good request of so many bytes. */
+    const ofLength = (bytes: number) => {
+      const text = JSON.stringify({ id: 1, request: 'status' });
+      return frameForSocket(SocketKind.json, Buffer.from(text + ' '.repeat(bytes - text.length)));
+    };
+    const [good, bad] = [await client(), await client()];
+    good.socket.write(ofLength(8192));
+    await until(() => good.answers.length === 1);
+    expect(good.answers[0]).toMatchObject({ ok: true });
+    bad.socket.write(ofLength(8193));
+    await until(() => bad.closed);
+    expect(bad.answers).toEqual([]);
+    expect(handled).toHaveLength(1);
   });
 
-  it('go to whoever asked last, and to one only', async () => {
+  it('is not looked at behind something that broke the connection', async () => {
+    const bad = await client();
+    bad.socket.write(Buffer.concat([Buffer.alloc(5), jsonForSocket({ id: 1, request: 'disarm' })]));
+    await until(() => bad.closed);
+    expect(handled).toEqual([]);
+  });
+});
+
+const rowsPlease = { request: 'subscribe', rows: true, events: false };
+let sequence = 0;
+/** A tick: it makes a row and has time for what waits. */
+function row(bytes: Buffer): void {
+  sequence += 1;
+  outbox.push(sequence, bytes);
+  outbox.pump();
+}
+
+describe('rows', () => {
+  it('are kept until somebody asks, who is given all of them', async () => {
+    const one = await client();
+    for (const name of ['a', 'b']) row(Buffer.from(name));
+    await settle(one);
+    expect(one.rows).toEqual([]);
+    await one.ask(rowsPlease);
+    row(Buffer.from('c'));
+    await settle(one);
+    expect(one.rows.map(String)).toEqual(['a', 'b', 'c']);
+  });
+
+  it('go to the first who asked; another is refused and told why', async () => {
     const [one, two] = [await client(), await client()];
-    await one.ask({ request: 'subscribe', rows: true, events: false });
-    server.row(Buffer.from('a'));
-    await two.ask({ request: 'subscribe', rows: true, events: false });
-    server.row(Buffer.from('b'));
+    await one.ask(rowsPlease);
+    const answer = await two.ask(rowsPlease);
+    expect(answer).toMatchObject({ ok: false, refusal: { code: 'rows-taken' } });
+    expect((answer.refusal as { remedy: string }).remedy).not.toBe('');
+    row(Buffer.from('a'));
     await Promise.all([settle(one), settle(two)]);
-    expect([one.rows.map(String), two.rows.map(String)]).toEqual([['a'], ['b']]);
+    expect([one.rows.map(String), two.rows.map(String)]).toEqual([['a'], []]);
+  });
+
+  it('that are asked for again by their reader are not sent again', async () => {
+    const one = await client();
+    await one.ask(rowsPlease);
+    row(Buffer.from('a'));
+    expect(await one.ask(rowsPlease)).toMatchObject({ ok: true });
+    row(Buffer.from('b'));
+    await settle(one);
+    expect(one.rows.map(String)).toEqual(['a', 'b']);
   });
 
   it('are not asked for by asking for events', async () => {
     const [one, two] = [await client(), await client()];
-    await one.ask({ request: 'subscribe', rows: true, events: false });
+    await one.ask(rowsPlease);
     await two.ask({ request: 'subscribe', rows: false, events: true });
-    server.row(Buffer.from('a'));
+    row(Buffer.from('a'));
     await Promise.all([settle(one), settle(two)]);
     expect([one.rows.length, two.rows.length]).toEqual([1, 0]);
   });
 
-  it('are unclaimed again when their reader has gone', async () => {
+  it('that their reader did not acknowledge go to the next one, when it has gone', async () => {
     const one = await client();
-    await one.ask({ request: 'subscribe', rows: true, events: false });
+    await one.ask(rowsPlease);
+    for (const name of ['a', 'b', 'c']) row(Buffer.from(name));
+    await settle(one);
+    outbox.acknowledge(sequence - 2);
     one.socket.destroy();
-    const counted = () => {
-      server.row(Buffer.from('a'));
-      return server.counters.rowsUnclaimed > 0;
-    };
-    await until(counted);
+    await until(() => closed.length === 1);
+    row(Buffer.from('d'));
+    const two = await client();
+    expect(await two.ask(rowsPlease)).toMatchObject({ ok: true });
+    row(Buffer.from('e'));
+    await settle(two);
+    expect(two.rows.map(String)).toEqual(['b', 'c', 'd', 'e']);
   });
 
-  it('are dropped, counted, for a reader that does not read, and nobody waits for it', async () => {
+  it('wait, and nobody waits for them, while their reader does not read', async () => {
     const slow = await client();
-    await slow.ask({ request: 'subscribe', rows: true, events: false });
+    await slow.ask(rowsPlease);
     slow.socket.pause();
-    const row = Buffer.alloc(10_000);
-    for (let count = 0; count < 500; count++) server.row(row);
-    const { rowsSent, rowsDropped } = server.counters;
-    expect(rowsDropped).toBeGreaterThan(0);
-    expect(rowsSent + rowsDropped).toBe(500);
+    const bytes = Buffer.alloc(10_000);
+    for (let count = 0; count < 500; count++) row(bytes);
+    const { sent } = outbox.counters;
+    expect(sent).toBeLessThan(500);
     const other = await client();
     expect((await other.ask({ request: 'status' })).ok).toBe(true);
     slow.socket.resume();
-    await until(() => slow.rows.length === rowsSent);
-    expect(slow.rows.every((bytes) => bytes.length === row.length)).toBe(true);
-    server.row(row);
-    expect(server.counters.rowsSent).toBe(rowsSent + 1);
+    await until(() => {
+      outbox.pump();
+      return slow.rows.length === 500;
+    });
+    expect(slow.rows.every((received) => received.length === bytes.length)).toBe(true);
+    expect(outbox.counters).toMatchObject({ made: 500, sent: 500, lost: 0 });
   });
 });
 
@@ -237,20 +304,45 @@ describe('the socket file', () => {
   it('in a folder that is a file is refused with a remedy', async () => {
     const path = `${folder.path}.txt/control.sock`;
     writeFileSync(`${folder.path}.txt`, '');
-    const refused = new SocketServer({ path, handlerFor: () => ({ handle: () => {} }) });
-    await expect(refused.start()).rejects.toThrow();
+    const refused = new SocketServer({ path, outbox, handlerFor: () => ({ handle: () => {}, closed: () => {} }) });
+    await expect(refused.start()).rejects.toMatchObject({
+      codeName: 'portUnavailable',
+      remedy: expect.stringContaining('runtimeDirectory'),
+    });
   });
 });
 
 describe('too many connections', () => {
-  it('are closed at once, and room is made by those that leave', async () => {
-    const clients = await Promise.all(Array.from({ length: 16 }, client));
-    await Promise.all(clients.map(settle));
+  it('do not keep the next one from stopping the robot: the oldest makes room', async () => {
+    const idle: RawClient[] = [];
+    for (let count = 0; count < 16; count++) idle.push(await client());
+    await Promise.all(idle.map(settle));
     const late = await client();
-    await until(() => late.closed);
-    clients[0]?.socket.destroy();
-    const retry = async (): Promise<boolean> => (await (await client()).ask({ request: 'status' })).ok === true;
-    while (!(await retry())) await new Promise((resolve) => setTimeout(resolve, 1));
+    expect(await late.ask({ request: 'estop', source: 'anna' })).toMatchObject({ ok: true });
+    await until(() => idle[0]?.closed === true);
+    expect(idle.slice(1).some((one) => one.closed)).toBe(false);
+    expect(server.counters.connectionsEvicted).toBe(1);
+    expect(closed).toEqual([1]);
+  });
+
+  it('never cost the reader of the rows its place, however old it is', async () => {
+    const reader = await client();
+    await reader.ask(rowsPlease);
+    for (let count = 0; count < 32; count++) await settle(await client());
+    row(Buffer.from('a'));
+    await settle(reader);
+    expect(reader.rows.map(String)).toEqual(['a']);
+    expect(server.counters.connectionsEvicted).toBe(17);
+  });
+
+  it('that leave by themselves make room, and nobody is evicted', async () => {
+    for (let count = 0; count < 30; count++) {
+      const one = await client();
+      await settle(one);
+      one.socket.destroy();
+      await until(() => closed.length === count + 1);
+    }
+    expect(server.counters.connectionsEvicted).toBe(0);
   });
 });
 
@@ -262,17 +354,6 @@ describe('stopping', () => {
     await until(() => one.closed);
     await expect(client()).rejects.toThrow();
     // The server of afterEach must be one that can be stopped.
-    server = newServer();
-    await server.start();
-  });
-
-  it('leaves another program on the same path alone', async () => {
-    await server.stop();
-    const other = createServer();
-    other.listen(folder.path);
-    await once(other, 'listening');
-    await expect(newServer().start()).rejects.toMatchObject({ codeName: 'portUnavailable' });
-    await new Promise((resolve) => other.close(resolve));
     server = newServer();
     await server.start();
   });

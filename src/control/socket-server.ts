@@ -63,6 +63,7 @@ export class SocketServer {
   #server: Server | undefined;
   #rowReader: Connection | undefined;
   #accepts = 0;
+  #stopped = false;
   #door: NodeJS.Timeout | undefined;
 
   constructor(options: SocketServerOptions) {
@@ -91,6 +92,7 @@ export class SocketServer {
   }
 
   async stop(): Promise<void> {
+    this.#stopped = true;
     clearInterval(this.#door);
     for (const { socket } of this.#connections) socket.destroy();
     await Promise.all([this.#server, this.#lock].map((server) => server && close(server)));
@@ -110,12 +112,14 @@ export class SocketServer {
     rmSync(path, { force: true });
     const server = createServer((socket) => this.#welcome(socket));
     this.#server = server;
+    mkdirSync(dirname(path), { recursive: true });
     await listen(server, path, MOST_CONNECTIONS).catch((error: unknown) => {
       const remedy = 'check runtimeDirectory and its permissions; the path may have at most 107 bytes';
       throw new EdgeError('portUnavailable', `cannot listen on ${path}: ${messageOf(error)}`, remedy);
     });
     // An error of a single accept is that connection's misfortune.
     server.on('error', () => {});
+    if (this.#stopped) return close(server);
     chmodSync(path, 0o660);
     this.#accepts = 0;
     this.#door = setInterval(() => {
@@ -151,7 +155,14 @@ export class SocketServer {
     this.counters.doorClosed += 1;
     clearInterval(this.#door);
     this.#server.close();
-    this.#door = setTimeout(() => void this.#open(), DOOR_CLOSED);
+    this.#openLater();
+  }
+
+  #openLater(): void {
+    this.#door = setTimeout(() => {
+      // Control must not end because its socket's folder is gone for a while.
+      void this.#open().catch(() => this.#openLater());
+    }, DOOR_CLOSED);
   }
 
   /** Whoever comes last may be the one who wants to stop the robot. */

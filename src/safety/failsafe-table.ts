@@ -113,7 +113,7 @@ export const FAILSAFE_TABLE = [
     remedy: 'report this with the log; disarm and arm again',
     action: 'brake',
     clears: 'disarm',
-    debounce: 1,
+    debounce: 3,
     source: 'no controller can act on it',
     holds: (facts) => !facts.estimateFinite,
   },

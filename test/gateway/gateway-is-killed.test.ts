@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { Rig } from './rig.ts';
 
-const KILLS = 4;
+const KILLS = 3;
 
 it('a gateway that is killed again and again costs the robot nothing, and the recording not one row', async () => {
   const rig = await Rig.start();

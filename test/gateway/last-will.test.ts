@@ -5,7 +5,7 @@ import { Rig } from './rig.ts';
 describe.skipIf(noMosquitto)('the state on the broker (needs mosquitto)', () => {
   it('says that the robot is offline when the gateway is killed or stopped, and that it is online when it is back', async () => {
     const broker = await Mosquitto.start();
-    const rig = await Rig.start({ broker });
+    const rig = await Rig.start({ broker, pace: 'real' });
     const listener = await rig.listener();
     await listener.state('online', ({ online }) => online);
 

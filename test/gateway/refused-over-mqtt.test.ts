@@ -104,6 +104,7 @@ describe.skipIf(noMosquitto)(
 
       // A gateway that comes later gets all of them from the broker.
       await first.gateway?.stop();
+      await listener.state('offline', ({ online }) => !online);
       const before = listener.events('ignored-retained').length;
       first.startGateway();
       await listener.state('online again', ({ online }) => online);

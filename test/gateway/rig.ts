@@ -93,7 +93,6 @@ export class Rig {
     const rig = new Rig(robot, broker);
     if (gateway) rig.startGateway();
     await robot.startControl();
-    if (gateway) await rig.recording();
     return rig;
   }
 

@@ -38,9 +38,35 @@ const moving: ArmedMode = { task: 'moving-straight', controller: 'moving-straigh
  * @param say told what happens
  */
 export async function smoke(stage: Stage, seconds: number, say: (line: string) => void): Promise<SmokeResult> {
+  const result: SmokeResult = {
+    ok: false,
+    frames: 0,
+    answered: 0,
+    latencyUs: { p50: 0, p99: 0, max: 0 },
+    standing: { maxAbsX: 0, falls: 0 },
+    moving: { meanSpeed: 0, falls: 0 },
+    lifts: 0,
+    estop: { latencyMs: 0, confirmed: false, refusedWhileStopped: false },
+    rows: { recorded: 0, verified: 0 },
+    problems: [],
+  };
+  try {
+    await perform(stage, seconds, result, say);
+  } catch (error) {
+    // A day that ends early is a result too: what was found until then, and what ended it.
+    if (!(error instanceof EdgeError)) throw error;
+    result.problems.push(error.message);
+  }
+  result.problems.push(...problemsOf(result));
+  result.ok = result.problems.length === 0;
+  return result;
+}
+
+async function perform(stage: Stage, seconds: number, result: SmokeResult, say: (line: string) => void): Promise<void> {
   const { simulator, operator } = stage;
   const robot: RobotClient = stage.remote ?? stage.control;
   const third = seconds / 3;
+  const fell = (falls: number) => (falls > 0 ? `, and FELL ${falls} times` : '');
 
   await simulator.request('lift');
   await simulator.wait(LIFTING);
@@ -49,7 +75,10 @@ export async function smoke(stage: Stage, seconds: number, say: (line: string) =
   await simulator.request('mark', { name: 'standing' });
   await simulator.wait(third);
   const stood = await simulator.measure('standing');
-  say(`stood still for ${stood.seconds.toFixed(1)} s, at most ${(stood.maxAbsX * 100).toFixed(1)} cm away`);
+  result.standing = { maxAbsX: stood.maxAbsX, falls: stood.falls };
+  say(
+    `stood for ${stood.seconds.toFixed(1)} s, at most ${(stood.maxAbsX * 100).toFixed(1)} cm away${fell(stood.falls)}`,
+  );
 
   const heart = new SimulatedHeart(simulator, robot);
   await robot.command({ name: 'mode', mode: moving, session: heart.session }, operator);
@@ -58,7 +87,8 @@ export async function smoke(stage: Stage, seconds: number, say: (line: string) =
   await simulator.request('mark', { name: 'moving' });
   await simulator.wait(Math.max(third - SETTLING, 1));
   const moved = await simulator.measure('moving');
-  say(`moved straight for ${moved.seconds.toFixed(1)} s at ${moved.meanSpeed.toFixed(3)} m/s`);
+  result.moving = { meanSpeed: moved.meanSpeed, falls: moved.falls };
+  say(`moved for ${moved.seconds.toFixed(1)} s at ${moved.meanSpeed.toFixed(3)} m/s${fell(moved.falls)}`);
 
   const began = performance.now();
   let latencyMs = Number.NaN;
@@ -70,9 +100,10 @@ export async function smoke(stage: Stage, seconds: number, say: (line: string) =
   const confirmed = stages.includes('confirmed') && (await simulator.truth()).state === 'estopped';
   say(`e-stopped, confirmed by the motor controller after ${latencyMs} ms`);
   await simulator.wait(1);
-  const refusedWhileStopped = await isRefused(robot.command({ name: 'mode', mode: standing }, operator));
+  const refused = await isRefused(robot.command({ name: 'mode', mode: standing }, operator));
   const stillStopped = (await simulator.truth()).state === 'estopped';
-  say(`asked to stand while stopped: ${refusedWhileStopped ? 'refused' : 'OBEYED'}`);
+  result.estop = { latencyMs, confirmed, refusedWhileStopped: refused && stillStopped };
+  say(`asked to stand while stopped: ${refused ? 'refused' : 'OBEYED'}`);
 
   await robot.command({ name: 'reset' }, operator);
   await simulator.request('lift');
@@ -81,30 +112,20 @@ export async function smoke(stage: Stage, seconds: number, say: (line: string) =
   await simulator.request('mark', { name: 'again' });
   await simulator.wait(Math.max(third - SETTLING - 2 * LIFTING - 1, 1));
   const again = await simulator.measure('again');
-  say(`reset, lifted, stood again for ${again.seconds.toFixed(1)} s`);
+  result.standing.falls += again.falls;
+  say(`reset, lifted, stood again for ${again.seconds.toFixed(1)} s${fell(again.falls)}`);
   await robot.disarm();
-  const { counters } = await robot.status();
-  const truth = await simulator.truth();
-  const { made, onDisk, gaps, corrupt } = await stage.readBack();
-  say(`${onDisk} of ${made} rows read back from disk by another process, ${gaps} gaps`);
 
-  const { p50, p99, max } = truth.latencyUs;
-  const result: SmokeResult = {
-    ok: false,
-    frames: counters.frames ?? 0,
-    answered: counters.answered ?? 0,
-    latencyUs: { p50, p99, max },
-    standing: { maxAbsX: stood.maxAbsX, falls: stood.falls + again.falls },
-    moving: { meanSpeed: moved.meanSpeed, falls: moved.falls },
-    lifts: truth.lifts,
-    estop: { latencyMs, confirmed, refusedWhileStopped: refusedWhileStopped && stillStopped },
-    rows: { recorded: made, verified: onDisk },
-    problems: [],
-  };
-  result.problems.push(...problemsOf(result));
+  const { counters } = await robot.status();
+  const { latencyUs, lifts } = await simulator.truth();
+  result.frames = counters.frames ?? 0;
+  result.answered = counters.answered ?? 0;
+  result.latencyUs = { p50: latencyUs.p50, p99: latencyUs.p99, max: latencyUs.max };
+  result.lifts = lifts;
+  const { made, onDisk, gaps, corrupt } = await stage.readBack();
+  result.rows = { recorded: made, verified: onDisk };
+  say(`${onDisk} of ${made} rows read back from disk by another process, ${gaps} gaps`);
   if (gaps + corrupt > 0) result.problems.push(`${gaps} gaps and ${corrupt} corrupt segments in the recording`);
-  result.ok = result.problems.length === 0;
-  return result;
 }
 
 function problemsOf({ standing, moving, estop, rows, frames, answered }: SmokeResult): string[] {

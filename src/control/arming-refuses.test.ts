@@ -1,0 +1,156 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { parseManifest } from '../policy/manifest.ts';
+import type { Hello, Sensors } from '../protocol/messages.gen.ts';
+import { modelsDirectory } from '../robot/robot.ts';
+import { controlLoop, policies } from './control-loop.testing.ts';
+import { latchOnDisk, robotControlRig } from './control-rig.testing.ts';
+import { Controllers } from './controllers.ts';
+import { leaning, McuWire } from './frames.testing.ts';
+import { FakePolicy } from './policy-runner.testing.ts';
+
+beforeEach(() => policies.clear());
+
+/** A second of such frames, from bytes to bytes; then somebody asks for a mode. */
+function armAfter(over: Partial<Sensors>, greeting: Partial<Hello> = {}) {
+  const loop = controlLoop(greeting);
+  const wire = new McuWire();
+  for (let frame = 0; frame < 200; frame++) loop.push(wire.sensors(over));
+  return { ...loop, wire, refusal: loop.enter() };
+}
+
+/** Ids of the checks that are in the way. */
+const inTheWay = (over: Partial<Sensors>, greeting: Partial<Hello> = {}) => {
+  const { refusal, control } = armAfter(over, greeting);
+  expect(control.safety.robotState).toBe('disarmed');
+  return refusal?.code ?? 'nothing';
+};
+
+describe('arming looks at the IMU', () => {
+  it('and is allowed for one that is upright, at rest, and feels gravity', () => {
+    expect(armAfter({}).refusal).toBeUndefined();
+    expect(armAfter({ hasAttitude: false, attitude: [0, 0, 0, 0] }).refusal).toBeUndefined();
+  });
+
+  it('and is refused for a dead one: all zeros, no attitude of its own', () => {
+    const code = inTheWay({ hasAttitude: false, attitude: [0, 0, 0, 0], gyro: [0, 0, 0], acceleration: [0, 0, 0] });
+    for (const id of ['estimate-not-finite', 'upright', 'gravity']) expect(code).toContain(id);
+  });
+
+  it('and is refused for an attitude that is frozen upright over an accelerometer that reads nothing', () => {
+    expect(inTheWay({ acceleration: [0, 0, 0] })).toBe('not-armed: gravity');
+  });
+
+  it.each([-1.2, -0.3, 0.3, 1.2, Math.PI])(
+    'and is refused for an attitude that is frozen upright while the body leans by %d rad',
+    (lean) => {
+      const acceleration: Sensors['acceleration'] = [-9.81 * Math.sin(lean), 0, 9.81 * Math.cos(lean)];
+      expect(inTheWay({ acceleration })).toBe('not-armed: gravity');
+    },
+  );
+
+  it('and is refused for one that is mounted the wrong way round', () => {
+    expect(inTheWay({ acceleration: [0, 0, -9.81] })).toBe('not-armed: gravity');
+  });
+
+  it('and is allowed for a body that leans a little and says so', () => {
+    const acceleration: Sensors['acceleration'] = [-9.81 * Math.sin(0.05), 0, 9.81 * Math.cos(0.05)];
+    expect(armAfter({ attitude: leaning(0.05), acceleration }).refusal).toBeUndefined();
+  });
+});
+
+describe('arming looks at what the MCU said of itself', () => {
+  it.each([0, 1, 51, 65_535])('and is refused with a watchdog of %i ms', (watchdog) => {
+    expect(inTheWay({}, { watchdog })).toBe('not-armed: watchdog');
+  });
+
+  it.each(['another-robot', '', 'wheel-legged-2'])('and is refused for the robot "%s"', (name) => {
+    expect(inTheWay({}, { name })).toBe('not-armed: robot');
+  });
+
+  it('and is refused while it does not hear the commands', () => {
+    expect(inTheWay({ commandFresh: false })).toContain('heard');
+  });
+});
+
+describe('arming looks at the robot of now', () => {
+  it('and not before the first frame after a disarming', () => {
+    const rig = robotControlRig();
+    rig.run();
+    rig.frame({ state: 'active' }, { estimate: { tilt: 1.5 } });
+    expect(rig.control.safety.robotState).toBe('limp');
+    // It lies on the ground; the disarming has cleared the condition, and no frame has been looked at since.
+    rig.control.disarm();
+    expect(rig.enter()?.code).toContain('state');
+    rig.frame({}, { estimate: { tilt: 1.5 } });
+    expect(rig.enter()?.code).toContain('tilt');
+    rig.frame();
+    expect(rig.enter()).toBeUndefined();
+  });
+
+  it('and not before the first frame after a reset', async () => {
+    const disk = latchOnDisk();
+    const rig = robotControlRig({ latch: disk.latch });
+    rig.settle();
+    await rig.control.estop('anna');
+    expect(await rig.control.reset(async () => void rig.frame({ state: 'idle' }))).toBeUndefined();
+    expect(rig.enter()?.code).toBe('not-armed: state');
+    rig.frame();
+    expect(rig.enter()).toBeUndefined();
+    await disk.remove();
+  });
+
+  it('and is refused in silence, although the last frame was good', () => {
+    const rig = robotControlRig();
+    rig.settle();
+    rig.control.linkSilent(true);
+    expect(rig.enter()?.code).toContain('sensor-silence');
+    rig.control.linkSilent(false);
+    rig.frame();
+    expect(rig.enter()).toBeUndefined();
+  });
+});
+
+describe('arming looks at the policy', () => {
+  const fake = { task: 'standing-still', controller: 'fake' } as const;
+
+  it('and is refused once it has expired, also if it was good when it was loaded', () => {
+    const policy = new FakePolicy({ now: 0n });
+    const controllers = new Controllers(robotControlRig().robot, new Map([['fake', policy]]), () => 0n);
+    const rig = robotControlRig({ controllers });
+    rig.settle();
+    policy.expires = Date.now() - 1;
+    const refusal = rig.enter(fake);
+    expect(refusal).toMatchObject({ code: 'not-armed: controller', message: expect.stringContaining('expired') });
+    policy.expires = Number.NaN;
+    expect(rig.enter(fake)?.message).toContain('expired');
+    policy.expires = Date.now() + 1e9;
+    expect(rig.enter(fake)).toBeUndefined();
+    // Nor may a running robot change over to it.
+    expect(rig.enter()).toBeUndefined();
+    policy.expires = Date.now() - 1;
+    expect(rig.enter(fake)?.code).toBe('not-armed: controller');
+    expect(rig.control.safety.mode).toMatchObject({ controller: 'balancer' });
+  });
+
+  it.each(['balancer', 'disarmed'])('and "%s" is no name for one: its bundle is refused', (id) => {
+    const shipped = join(modelsDirectory, 'policies', 'standing-still-balancer', 'manifest.json');
+    const manifest = JSON.parse(readFileSync(shipped, 'utf8'));
+    expect(parseManifest(JSON.stringify(manifest)).ok).toBe(true);
+    expect(parseManifest(JSON.stringify({ ...manifest, id }))).toEqual({ ok: false, problems: ['id: is reserved'] });
+  });
+
+  it('and never takes one that calls itself "balancer" for the built-in one', async () => {
+    const impostor = new FakePolicy({ now: 0n }, { id: 'balancer', action: 1 });
+    policies.set('balancer', impostor);
+    const loop = controlLoop();
+    const wire = new McuWire();
+    for (let frame = 0; frame < 200; frame++) loop.push(wire.sensors());
+    expect(loop.enter()).toBeUndefined();
+    for (let frame = 0; frame < 10; frame++) loop.push(wire.sensors({ state: 'active' }));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(loop.rows.at(-1)).toMatchObject({ robotState: 'running', controller: 'balancer', policyHash: 0n });
+    expect(impostor).toMatchObject({ asked: [], resets: 0 });
+  });
+});

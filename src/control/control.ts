@@ -11,7 +11,7 @@ import { loadRobot } from '../robot/robot.ts';
 import { Controllers } from './controllers.ts';
 import { FrameSource } from './decode.ts';
 import { Estimator } from './estimate.ts';
-import { EstopClient } from './estop-client.ts';
+import { EstopClient } from './estop-client/estop-client.ts';
 import { EstopLatch } from './estop-latch.ts';
 import { SerialLink } from './link.ts';
 import { McuSession } from './mcu-session.ts';

@@ -158,6 +158,20 @@ describe('decode', () => {
     expect(source.beforeSession).toBe(2);
   });
 
+  it('begins anew after samples that it passed over, and gives no number a second time', () => {
+    const { session, source } = newSource();
+    const wire = new McuWire();
+    const [before] = source.sense(chunk(wire.sensors()));
+    session.greetAnew();
+    for (let frame = 0; frame < 40_000; frame++) source.sense(chunk(wire.sensors()));
+    accept(session);
+    const [after, next] = source.sense(chunk(join(wire.sensors(), wire.sensors())));
+    expect(source.beforeSession).toBe(40_000);
+    expect(after).toMatchObject({ first: true, lost: 0 });
+    expect(after?.sequence).toBeGreaterThan(before?.sequence ?? Number.NaN);
+    expect(next?.sequence).toBe((after?.sequence ?? Number.NaN) + 1);
+  });
+
   it('begins anew when the port was opened again, without half a frame of before', () => {
     const { source } = newSource();
     const before = new McuWire({ firstSequence: 500 });

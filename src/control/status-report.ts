@@ -4,7 +4,7 @@ import type { Status } from '../messages/status.ts';
 import type { Robot } from '../robot/robot.ts';
 import { activeConditions } from '../safety/failsafe-table.ts';
 import type { FrameSource } from './decode.ts';
-import type { EstopClient } from './estop-client.ts';
+import type { EstopClient } from './estop-client/estop-client.ts';
 import type { EstopLatch } from './estop-latch.ts';
 import type { SerialLink } from './link.ts';
 import { describeFaults, type McuSession } from './mcu-session.ts';

@@ -1,5 +1,5 @@
 import { type Packet, parser } from 'mqtt-packet';
-import { messageOf } from '../errors.ts';
+import { messageOf } from '../../errors.ts';
 
 /** A published message, as far as it was looked at. */
 export interface Publication {

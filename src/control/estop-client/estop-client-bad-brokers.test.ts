@@ -1,6 +1,6 @@
 import type { Packet } from 'mqtt-packet';
 import { afterEach, describe, expect, it } from 'vitest';
-import { freePort, startServer, type TestBroker, until } from '../messages/brokers.testing.ts';
+import { freePort, startServer, type TestBroker, until } from '../../messages/brokers.testing.ts';
 import { BYTES_PER_TURN } from './broker-socket.ts';
 import { estopClientRig, TestClock } from './estop-client.testing.ts';
 import type { EstopClient, EstopClientOptions } from './estop-client.ts';

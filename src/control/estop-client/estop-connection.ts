@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { IConnackPacket, IDisconnectPacket, Packet } from 'mqtt-packet';
-import { messageOf } from '../errors.ts';
+import { messageOf } from '../../errors.ts';
 import type { BrokerSockets } from './broker-socket.ts';
 import type { Clock } from './clock.ts';
 import { encodePacket } from './mqtt-encode.ts';

@@ -1,4 +1,4 @@
-import type { EstopStage } from '../messages/requests.ts';
+import type { EstopStage } from '../../messages/requests.ts';
 import type { QueuedEvent } from './event-outbox.ts';
 
 /** How a stop goes on after it was received. */

@@ -1,6 +1,6 @@
 import { connectAsync, type MqttClient } from 'mqtt';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { BROKERS, type TestBroker, until } from '../messages/brokers.testing.ts';
+import { BROKERS, type TestBroker, until } from '../../messages/brokers.testing.ts';
 import { estopClientRig } from './estop-client.testing.ts';
 import type { EstopClient } from './estop-client.ts';
 

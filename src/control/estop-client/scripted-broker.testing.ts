@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { generate, type Packet, parser } from 'mqtt-packet';
-import { startServer, type TestBroker } from '../messages/brokers.testing.ts';
+import { startServer, type TestBroker } from '../../messages/brokers.testing.ts';
 
 /** A broker that answers as a test says, and keeps what it is told. */
 export interface ScriptedBroker extends TestBroker {

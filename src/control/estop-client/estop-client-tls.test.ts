@@ -7,7 +7,7 @@ import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { Aedes } from 'aedes';
 import { connectAsync } from 'mqtt';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { until } from '../messages/brokers.testing.ts';
+import { until } from '../../messages/brokers.testing.ts';
 import { BYTES_PER_TURN } from './broker-socket.ts';
 import { estopClientRig } from './estop-client.testing.ts';
 import type { EstopClient } from './estop-client.ts';

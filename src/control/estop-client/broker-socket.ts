@@ -1,7 +1,7 @@
 import { lookup as systemLookup } from 'node:dns';
 import { connect, type LookupFunction, type Socket, type TcpNetConnectOpts } from 'node:net';
 import { createSecureContext, type SecureContext, connect as tlsConnect } from 'node:tls';
-import { EdgeError, messageOf } from '../errors.ts';
+import { EdgeError, messageOf } from '../../errors.ts';
 
 export interface BrokerAddress {
   /** `mqtt://host:1883` or `mqtts://host:8883` */

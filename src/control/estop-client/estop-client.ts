@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { messageOf } from '../errors.ts';
-import { MQTT_SCHEMA, topic } from '../messages/mqtt.ts';
+import { messageOf } from '../../errors.ts';
+import { MQTT_SCHEMA, topic } from '../../messages/mqtt.ts';
 import { type BrokerAddress, BrokerSockets } from './broker-socket.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { type BrokerLimits, EstopConnection } from './estop-connection.ts';

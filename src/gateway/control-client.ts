@@ -50,8 +50,9 @@ export class ControlClient {
     return new ControlClient(socket);
   }
 
+  /** What was written still goes out. */
   close(): void {
-    this.#socket.destroy();
+    this.#socket.destroySoon();
   }
 
   /**

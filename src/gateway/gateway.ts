@@ -24,6 +24,8 @@ export class Gateway {
   readonly #states: StatePublisher;
   readonly #telemetry: TelemetryThinner;
   #recording: boolean;
+  /** not recording, and what was recorded before is on disk */
+  #drained: boolean;
   #problem = '';
   /** the run of control that rows come from now */
   #boot: bigint | undefined;
@@ -33,6 +35,7 @@ export class Gateway {
     this.#config = config;
     this.#log = log;
     this.#recording = config.record;
+    this.#drained = !config.record;
     const now = () => performance.now();
     this.#recorder = new Recorder({
       directory: join(config.stateDirectory, 'recordings'),
@@ -80,8 +83,9 @@ export class Gateway {
   }
 
   async stop(): Promise<void> {
-    await this.#control.stop();
+    // Control first hears which rows are safe, or it would send them again to the next gateway.
     await this.#recorder.stop();
+    await this.#control.stop();
     await this.#broker?.stop();
   }
 
@@ -94,8 +98,8 @@ export class Gateway {
     this.#boot = row.boot;
     this.#telemetry.row(row);
     if (this.#recording) this.#recorder.row(bytes);
-    // Nobody wants it on disk, so control need not keep it.
-    else this.#control.acknowledge(Number(row.sequence));
+    // Nobody wants it on disk, so control need not keep it; but an acknowledgement speaks for all rows before it.
+    else if (this.#drained) this.#control.acknowledge(Number(row.sequence));
   }
 
   #durable({ boot, sequence }: RowKey): void {
@@ -111,7 +115,11 @@ export class Gateway {
 
   #record(recording: boolean): void {
     this.#recording = recording;
-    if (!recording) void this.#recorder.flush();
+    this.#drained = false;
+    if (recording) return;
+    void this.#recorder.flush().then(() => {
+      this.#drained = !this.#recording && this.#recorder.problem === undefined;
+    });
   }
 
   #status(status: Status): void {

@@ -69,7 +69,8 @@ describe.skipIf(noMosquitto)('a disk without room stops the recording, not the r
     const rig = await Rig.start({ broker, gateway: false });
     const { robot } = rig;
     const listener = await rig.listener();
-    rig.gateway = new TestGateway(robot.configPath, ['prlimit', '--fsize=2000000']);
+    // Little more than what the recorder holds in reserve.
+    rig.gateway = new TestGateway(robot.configPath, ['prlimit', '--fsize=1200000']);
     await robot.stand();
     await robot.simulator.request('mark', { name: 'full' });
     await isTold(rig, listener);

@@ -103,6 +103,8 @@ export class Mosquitto {
       stdio: ['pipe', 'ignore', 'inherit'],
     });
     onTestFinished(() => endProcess(child));
+    // One that reads no input may be gone before it was told that there is none.
+    child.stdin.on('error', () => {});
     child.stdin.end(input);
     const [code] = await once(child, 'exit');
     if (code !== 0) throw new Error(`mosquitto_pub ended with code ${code}`);

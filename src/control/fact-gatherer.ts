@@ -87,7 +87,8 @@ export class FactGatherer {
       // One that was active and is idle again must not be made active by the next command: it forgot that it was stopped.
       mcuRestarted:
         armed && (session.restarts !== this.#restartsAtArming || (this.#wasActive && sensors.state === 'idle')),
-      heartbeatLost: operator.isLost(tick.mcuTimeUs),
+      // Who does not move need not be watched.
+      heartbeatLost: operator.isLost(tick.mcuTimeUs) && before.robotState === 'running',
       policyLateness: controllers.lateness,
       policyNonFinite: controllers.nonFinite,
       overruns: this.overruns.inARow,

@@ -38,6 +38,7 @@ export function registerRobotSim(program: Command): void {
     .argument('[parameters...]', 'of the verb, as key=value')
     .option('--robot <name>', 'a robot that ships, or a robot file', 'wheel-legged')
     .option('--hand', 'hold the robot upright until it is armed')
+    .option('--patience <ms>', 'at real pace: how long a stalled host is waited for', number)
     .option('--link <path>', 'symbolic link to the port')
     .option('--socket <path>', "path of the simulator's control socket")
     .option('--log <file>', 'write everything that the MCU sends and receives, a JSON object a line')

@@ -10,10 +10,17 @@ export class AnswerTap {
   readonly #written = new Map<number, number>();
   readonly #latency = new Histogram();
   #session = 0;
+  #unanswered = 0;
   #waiting: { readonly sequence: number; readonly resolve: () => void } | undefined;
+
+  /** `sensors` frames that went to the port since a command came from it. */
+  get unansweredInARow(): number {
+    return this.#unanswered;
+  }
 
   /** A `sensors` frame went to the port. */
   wrote(sequence: number, at: number): void {
+    this.#unanswered += 1;
     this.#written.delete(sequence);
     this.#written.set(sequence, at);
     for (const oldest of this.#written.keys()) {
@@ -27,6 +34,7 @@ export class AnswerTap {
     for (const { message } of this.#decoder.push(bytes)) {
       if (message.kind !== 'command') continue;
       this.#session = message.session;
+      this.#unanswered = 0;
       const written = this.#written.get(message.answers);
       if (written === undefined) continue;
       this.#written.delete(message.answers);

@@ -21,6 +21,12 @@ export interface RobotSimOptions {
    * still until its answer came, 1 s at most, so that what happens does not depend on how fast the machine is.
    */
   readonly pace?: 'real' | 'lockstep';
+  /**
+   * At real pace: when four frames in a row went unanswered, MCU time stands still for so long at most [ms] until an answer
+   * comes, and a slip is counted. A pty's bytes go through a kernel thread that no priority of ours reaches; on a busy
+   * machine it stalls for longer than the MCU's watchdog, which no serial line does. Default 0: no patience, as the MCU has.
+   */
+  readonly patience?: number;
   /** sequence of the MCU's first frames; default 0 */
   readonly startSequence?: number;
   /** MCU clock at boot [µs]; default 0 */

@@ -12,6 +12,8 @@ import type { SensorsSequence } from './wire.ts';
 
 export type { RobotSimOptions } from './robot-sim-options.ts';
 
+/** Frames without an answer that are a stall: a command outlives that at every rate that a robot may have. */
+const STALL_FRAMES = 4;
 /** A frame's answer is waited for this long when in lockstep [ms]. */
 const lockstepPatience = 1000;
 /** After this silence nobody is taken to listen: what a UART sends then is lost, and not kept for whoever opens the port [ms]. */
@@ -123,7 +125,21 @@ export class RobotSim {
       // a late frame must not starve the port of its turn
       await nextTurn();
     }
+    await this.#waitOutStall(core);
     this.#toNextFrame(core);
+  }
+
+  /** See `patience` of the options. */
+  async #waitOutStall(core: SimCore): Promise<void> {
+    const { patience = 0 } = this.#options;
+    const { lastSequence } = core;
+    const answering = core.mcu.host !== 0 && core.mcu.host === this.#tap.session;
+    if (patience === 0 || !answering || lastSequence === undefined) return;
+    if (this.#tap.unansweredInARow < STALL_FRAMES || !this.#tap.awaits(lastSequence)) return;
+    const began = performance.now();
+    await this.#tap.answerTo(lastSequence, patience);
+    this.#epoch += performance.now() - began;
+    this.#slips += 1;
   }
 
   /** Up to the next frame at once, then no further until it is answered. */

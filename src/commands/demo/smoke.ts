@@ -14,6 +14,8 @@ export interface SmokeResult {
   standing: { maxAbsX: number; falls: number };
   moving: { meanSpeed: number; falls: number };
   lifts: number;
+  /** times that simulated time stood still because this machine stalled; see `robot-sim --patience` */
+  slips: number;
   estop: { latencyMs: number; confirmed: boolean; refusedWhileStopped: boolean };
   /** rows that control made, and rows that another process read back from disk */
   rows: { recorded: number; verified: number };
@@ -46,6 +48,7 @@ export async function smoke(stage: Stage, seconds: number, say: (line: string) =
     standing: { maxAbsX: 0, falls: 0 },
     moving: { meanSpeed: 0, falls: 0 },
     lifts: 0,
+    slips: 0,
     estop: { latencyMs: 0, confirmed: false, refusedWhileStopped: false },
     rows: { recorded: 0, verified: 0 },
     problems: [],
@@ -117,11 +120,12 @@ async function perform(stage: Stage, seconds: number, result: SmokeResult, say: 
   await robot.disarm();
 
   const { counters } = await robot.status();
-  const { latencyUs, lifts } = await simulator.truth();
+  const { latencyUs, lifts, slips } = await simulator.truth();
   result.frames = counters.frames ?? 0;
   result.answered = counters.answered ?? 0;
   result.latencyUs = { p50: latencyUs.p50, p99: latencyUs.p99, max: latencyUs.max };
   result.lifts = lifts;
+  result.slips = slips;
   const { made, onDisk, gaps, corrupt } = await stage.readBack();
   result.rows = { recorded: made, verified: onDisk };
   say(`${onDisk} of ${made} rows read back from disk by another process, ${gaps} gaps`);

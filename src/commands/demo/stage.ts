@@ -27,6 +27,9 @@ export const ROBOT = 'demo';
 const SIMULATOR_PRIORITY = 60;
 const CONTROL_PRIORITY = 50;
 
+/** A machine that is busy with something else must not throw the demo's robot over [ms]. */
+const STALL_PATIENCE = 500;
+
 export interface StageOptions {
   readonly pace: 'real' | 'lockstep';
   /** for `robot-sim`, beside pace and sockets */
@@ -75,16 +78,8 @@ export class Stage {
       const real = options.pace === 'real';
       const link = join(folder, 'port');
       const socket = join(folder, 'sim.sock');
-      const words = [
-        'robot-sim',
-        '--pace',
-        options.pace,
-        '--link',
-        link,
-        '--socket',
-        socket,
-        ...options.simulatorWords,
-      ];
+      const pace = ['--pace', options.pace, ...(real ? ['--patience', String(STALL_PATIENCE)] : [])];
+      const words = ['robot-sim', ...pace, '--link', link, '--socket', socket, ...options.simulatorWords];
       const simulator = cast.add(spawnUnderPriority(real ? SIMULATOR_PRIORITY : 0, [cli, ...words]));
       await firstLine(simulator);
 

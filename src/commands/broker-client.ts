@@ -3,6 +3,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { type IClientPublishOptions, type MqttClient, connect as mqttConnect } from 'mqtt';
 import { EdgeError, messageOf } from '../errors.ts';
 import { signCommand } from '../keys/command.ts';
+import type { BrokerAccess } from '../messages/broker-config.ts';
 import {
   type CommandResponse,
   commandResponse,
@@ -19,17 +20,9 @@ import {
 import type { Command, EstopStage } from '../messages/requests.ts';
 import type { Status } from '../messages/status.ts';
 
-export interface BrokerClientOptions {
-  /** `mqtt://`, `mqtts://`, `ws://` or `wss://` */
-  readonly url: string;
+export interface BrokerClientOptions extends BrokerAccess {
   /** name of the robot that is meant */
   readonly robot: string;
-  readonly username?: string;
-  readonly password?: string;
-  /** PEM */
-  readonly ca?: string | Buffer;
-  readonly cert?: string | Buffer;
-  readonly key?: string | Buffer;
   /** how long the broker may take to answer at the start [ms] */
   readonly patience?: number;
 }

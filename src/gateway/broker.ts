@@ -1,6 +1,7 @@
 import { type ISubscriptionMap, type MqttClient, connect as mqttConnect } from 'mqtt';
 import { BehaviorSubject, type Observable } from 'rxjs';
 import { messageOf } from '../errors.ts';
+import type { BrokerAccess } from '../messages/broker-config.ts';
 import {
   type CommandResponse,
   type EventMessage,
@@ -14,17 +15,9 @@ import { offlineState } from '../messages/mqtt-state.ts';
 import { BrokerBackoff } from './broker-backoff.ts';
 import { EventQueue } from './event-queue.ts';
 
-export interface BrokerOptions {
-  /** `mqtt://`, `mqtts://`, `ws://` or `wss://` */
-  readonly url: string;
+export interface BrokerOptions extends BrokerAccess {
   /** name of this robot */
   readonly robot: string;
-  readonly username?: string;
-  readonly password?: string;
-  /** PEM */
-  readonly ca?: string | Buffer;
-  readonly cert?: string | Buffer;
-  readonly key?: string | Buffer;
   /** for the gateway's own log: events of the connection itself, which the broker learns of late or never */
   readonly onEvent?: (event: EventMessage) => void;
   /** wall clock [ms since 1970] */

@@ -2,13 +2,16 @@ import { readFileSync } from 'node:fs';
 import { EdgeError, messageOf } from '../errors.ts';
 import type { Config } from './config.ts';
 
-/** How to reach the broker, with what its files hold. */
+/** How to reach a broker, with what its files hold. */
 export interface BrokerAccess {
+  /** `mqtt://` or `mqtts://`; a client that is not the robot may use `ws://` and `wss://` too */
   readonly url: string;
   readonly username?: string;
   readonly password?: string;
   /** PEM */
-  readonly ca?: Buffer;
+  readonly ca?: string | Buffer;
+  readonly cert?: string | Buffer;
+  readonly key?: string | Buffer;
 }
 
 /**

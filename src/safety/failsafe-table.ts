@@ -63,7 +63,7 @@ export const FAILSAFE_TABLE = [
     action: 'limp',
     clears: 'reset',
     debounce: 1,
-    source: 'PROTOCOL.md: any fault bit latches',
+    source: 'PROTOCOL.md: every fault bit latches',
     holds: (facts) => facts.mcuState === 'faulted' || facts.faults > 0,
   },
   {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { arbitraryMessage } from '../../firmware-protocol/arbitrary-message.ts';
+import { arbitraryMessage } from '../../firmware-protocol/test/arbitrary-message.ts';
 import { decodePayload, encodePayload, PAYLOAD_SIZE, type Sensors } from './messages.gen.ts';
 
 type Quaternion = readonly [number, number, number, number];

@@ -5,8 +5,8 @@ import {
   messageKinds,
   numericFields,
   physicalRange,
-} from '../../firmware-protocol/arbitrary-message.ts';
-import { resolutionOf } from '../../firmware-protocol/schema.ts';
+} from '../../firmware-protocol/test/arbitrary-message.ts';
+import { resolutionOf } from '../../firmware-protocol/generate/schema.ts';
 import { EdgeError } from '../errors.ts';
 import {
   decodePayload,

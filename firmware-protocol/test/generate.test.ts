@@ -2,17 +2,17 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { FrameEncoder } from '../src/protocol/frame.ts';
-import { MAX_FRAME_SIZE } from '../src/protocol/frame-layout.ts';
-import { PROTOCOL_VERSION, SCHEMA_HASH } from '../src/protocol/messages.gen.ts';
-import { parseYaml } from '../src/yaml-file.ts';
-import { isCurrent, outputs } from './generate.ts';
-import { fillTables } from './generate-tables.ts';
-import { MAX_SENSORS_WIRE_SIZE, protocolSchema, readProtocol, schemaHash, wireSize } from './schema.ts';
+import { FrameEncoder } from '../../src/protocol/frame.ts';
+import { MAX_FRAME_SIZE } from '../../src/protocol/frame-layout.ts';
+import { PROTOCOL_VERSION, SCHEMA_HASH } from '../../src/protocol/messages.gen.ts';
+import { parseYaml } from '../../src/yaml-file.ts';
+import { isCurrent, outputs } from '../generate/generate.ts';
+import { MAX_SENSORS_WIRE_SIZE, protocolSchema, readProtocol, schemaHash, wireSize } from '../generate/schema.ts';
+import { fillTables } from '../generate/tables.ts';
 
 const pathOf = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
-const yaml = readFileSync(pathOf('./messages.yaml'), 'utf8');
-const page = readFileSync(pathOf('./PROTOCOL.md'), 'utf8');
+const yaml = readFileSync(pathOf('../messages.yaml'), 'utf8');
+const page = readFileSync(pathOf('../PROTOCOL.md'), 'utf8');
 const parse = (text: string) => parseYaml(text, 'messages.yaml', protocolSchema, 'fileInvalid');
 /** The message file with one place changed. */
 const changed = (from: string, to: string): string => {
@@ -26,7 +26,7 @@ describe('what is generated', () => {
   });
 
   test('is printed as biome formats it', () => {
-    const biome = pathOf('../node_modules/.bin/biome');
+    const biome = pathOf('../../node_modules/.bin/biome');
     execFileSync(biome, ['check', ...outputs().map(({ path }) => path)], { stdio: 'pipe' });
   });
 
@@ -130,7 +130,7 @@ test('PROTOCOL.md names the longest stuffed frame', () => {
 });
 
 test('every clause that the codec cites is in PROTOCOL.md', () => {
-  const folder = pathOf('../src/protocol/');
+  const folder = pathOf('../../src/protocol/');
   const sources = readdirSync(folder).map((file) => readFileSync(folder + file, 'utf8'));
   const cited = new Set(sources.flatMap((source) => source.match(/§\d+\.\d+/g) ?? []));
   expect(cited.size).toBeGreaterThan(10);

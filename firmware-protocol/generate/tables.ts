@@ -1,4 +1,4 @@
-import { EdgeError } from '../src/errors.ts';
+import { EdgeError } from '../../src/errors.ts';
 import {
   type Field,
   layout,
@@ -86,11 +86,12 @@ function fields(message: Message): string {
       scaled(field) ? String(field.resolution) : '',
       range(field),
       unit(field),
+      field.bits ? '' : defaultOf(field.default),
       field.doc,
     ];
     return [row, ...bits(field)];
   });
-  return table(['offset', 'field', 'type', 'resolution', 'range', 'unit', 'meaning'], rows);
+  return table(['offset', 'field', 'type', 'resolution', 'range', 'unit', 'default', 'meaning'], rows);
 }
 
 function bits(field: Field): string[][] {
@@ -99,7 +100,16 @@ function bits(field: Field): string[][] {
     const last = shift + bit.width - 1;
     const place = bit.width === 1 ? `bit ${shift}` : `bits ${shift}–${last}`;
     shift = last + 1;
-    return ['', `\`${bit.name}\``, place, '', bit.enum ? `\`${bit.enum}\`` : '0, 1', '', bit.doc];
+    return [
+      '',
+      `\`${bit.name}\``,
+      place,
+      '',
+      bit.enum ? `\`${bit.enum}\`` : '0, 1',
+      '',
+      defaultOf(bit.default),
+      bit.doc,
+    ];
   });
 }
 
@@ -110,6 +120,12 @@ function range(field: Field): string {
   const { min, max } = WIRE_TYPES[field.type];
   const end = (raw: number) => (scaled(field) ? short(raw * resolutionOf(field)) : String(raw));
   return `${end(min)} … ${end(max)}`;
+}
+
+/** `–`: the sender always states it. */
+function defaultOf(value: Field['default']): string {
+  if (value === undefined) return '–';
+  return value === '' ? 'empty' : Array.isArray(value) ? value.join(', ') : String(value);
 }
 
 const scaled = (field: Field): boolean => resolutionOf(field) !== 1;

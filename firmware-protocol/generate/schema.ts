@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import { crc32 } from '../src/protocol/crc32.ts';
-import { readYamlFile } from '../src/yaml-file.ts';
+import { crc32 } from '../../src/protocol/crc32.ts';
+import { readYamlFile } from '../../src/yaml-file.ts';
 
 /**
  * What messages.yaml may say, and what follows from it: sizes and the schema hash. The generators only print this model.
@@ -33,7 +33,16 @@ const resolution = z.union([
 const headerField = <N extends string, T extends string>(fieldName: N, type: T) =>
   z.strictObject({ name: z.literal(fieldName), type: z.literal(type), unit: z.string().optional(), doc });
 
-const bitSchema = z.strictObject({ name, width: z.number().int().min(1).max(32), enum: typeName.optional(), doc });
+/** Physical value, name of an enum's value or text that a sender puts when it has nothing to say. Without one, always stated. */
+const defaultValue = z.union([z.number(), z.string(), z.array(z.number())]);
+
+const bitSchema = z.strictObject({
+  name,
+  width: z.number().int().min(1).max(32),
+  enum: typeName.optional(),
+  default: z.literal([0, 1]).optional(),
+  doc,
+});
 
 const fieldSchema = z.strictObject({
   name,
@@ -44,6 +53,7 @@ const fieldSchema = z.strictObject({
   enum: typeName.optional(),
   bitset: typeName.optional(),
   bits: z.array(bitSchema).min(1).optional(),
+  default: defaultValue.optional(),
   doc,
 });
 
@@ -137,6 +147,10 @@ function fieldProblems(field: Field, protocol: Protocol): string[] {
   if (!counts && field.count !== undefined) problems.push('enum, bitset and bits cannot be repeated');
   if (!counts && field.type.startsWith('i')) problems.push('enum, bitset and bits need an unsigned type');
 
+  if (field.default !== undefined && !defaultFits(field, protocol)) {
+    problems.push(`default ${JSON.stringify(field.default)} is no value of this field`);
+  }
+
   const enumFits = (enumName: string, bits: number) => {
     const values = protocol.enums[enumName]?.values;
     if (!values) problems.push(`enum ${enumName} does not exist`);
@@ -157,6 +171,25 @@ function fieldProblems(field: Field, protocol: Protocol): string[] {
     }
   }
   return problems;
+}
+
+function defaultFits(field: Field, protocol: Protocol): boolean {
+  const value = field.default;
+  if (field.type === 'char') return typeof value === 'string' && Buffer.byteLength(value) <= (field.count ?? 1);
+  if (field.bits) return false; // each bit has its own
+  if (field.enum) return protocol.enums[field.enum]?.values.some(({ name }) => name === value) ?? false;
+  if (Array.isArray(value) && value.length !== field.count) return false;
+  return rawDefault(field).every((raw) => typeof raw === 'number' && isOnWire(raw, field.type));
+}
+
+const isOnWire = (raw: number, type: Field['type']): boolean =>
+  type !== 'char' && Number.isInteger(raw) && raw >= WIRE_TYPES[type].min && raw <= WIRE_TYPES[type].max;
+
+/** Raw integers of a numeric field's default, one for each of its `count`; zeros if it has none. */
+export function rawDefault(field: Field): number[] {
+  const { default: value = 0, count = 1 } = field;
+  const physical = Array.isArray(value) ? value : Array.from({ length: count }, () => Number(value));
+  return physical.map((each) => Math.round(each / resolutionOf(field)));
 }
 
 const pluck = <T, K extends keyof T>(items: readonly T[], key: K): T[K][] => items.map((item) => item[key]);
@@ -221,7 +254,7 @@ export function schemaHash(protocol: Protocol): number {
   return crc32(new TextEncoder().encode(JSON.stringify(meaning)));
 }
 
-const MESSAGES_YAML = fileURLToPath(new URL('./messages.yaml', import.meta.url));
+const MESSAGES_YAML = fileURLToPath(new URL('../messages.yaml', import.meta.url));
 
 /** @throws EdgeError `fileUnreadable` or `fileInvalid`, with file and line of every problem */
 export const readProtocol = (path = MESSAGES_YAML): Protocol => readYamlFile(path, protocolSchema, 'fileInvalid');

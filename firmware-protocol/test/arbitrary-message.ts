@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import type { Message } from '../src/protocol/messages.gen.ts';
-import { type Field, type Protocol, readProtocol, resolutionOf, WIRE_TYPES } from './schema.ts';
+import type { Message } from '../../src/protocol/messages.gen.ts';
+import { type Field, type Protocol, readProtocol, resolutionOf, WIRE_TYPES } from '../generate/schema.ts';
 
 /** For tests: messages with any values that the wire can carry, made from messages.yaml and not from the generated codec. */
 

@@ -1,9 +1,9 @@
 import { readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { messageOf } from '../src/errors.ts';
-import { fillTables, generateTables } from './generate-tables.ts';
-import { generateTypeScript } from './generate-typescript.ts';
+import { messageOf } from '../../src/errors.ts';
 import { readProtocol } from './schema.ts';
+import { fillTables, generateTables } from './tables.ts';
+import { generateTypeScript } from './typescript.ts';
 
 /** A file that follows from messages.yaml, and what it should hold now. */
 export interface Output {
@@ -16,9 +16,9 @@ const pathOf = (relative: string): string => fileURLToPath(new URL(relative, imp
 /** All that is made of messages.yaml. Writes nothing. */
 export function outputs(): Output[] {
   const protocol = readProtocol();
-  const page = pathOf('./PROTOCOL.md');
+  const page = pathOf('../PROTOCOL.md');
   return [
-    { path: pathOf('../src/protocol/messages.gen.ts'), text: generateTypeScript(protocol) },
+    { path: pathOf('../../src/protocol/messages.gen.ts'), text: generateTypeScript(protocol) },
     { path: page, text: fillTables(readFileSync(page, 'utf8'), generateTables(protocol)) },
   ];
 }

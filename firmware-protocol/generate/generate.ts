@@ -1,6 +1,7 @@
 import { readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { messageOf } from '../../src/errors.ts';
+import { generateCHeader, generateCSource } from './c.ts';
 import { readProtocol } from './schema.ts';
 import { fillTables, generateTables } from './tables.ts';
 import { generateTypeScript } from './typescript.ts';
@@ -19,6 +20,8 @@ export function outputs(): Output[] {
   const page = pathOf('../PROTOCOL.md');
   return [
     { path: pathOf('../../src/protocol/messages.gen.ts'), text: generateTypeScript(protocol) },
+    { path: pathOf('../c/h2o_messages.h'), text: generateCHeader(protocol) },
+    { path: pathOf('../c/h2o_messages.c'), text: generateCSource(protocol) },
     { path: page, text: fillTables(readFileSync(page, 'utf8'), generateTables(protocol)) },
   ];
 }

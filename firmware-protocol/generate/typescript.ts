@@ -1,3 +1,4 @@
+import { comment } from './comment.ts';
 import {
   capitalised,
   type Field,
@@ -273,18 +274,4 @@ function list(head: string, items: string[], tail: string, indent = 0): string {
 function union(name: string, members: string[]): string {
   const line = `export type ${name} = ${members.join(' | ')};`;
   return line.length <= 120 ? line : `export type ${name} =\n${members.map((item) => `  | ${item}`).join('\n')};`;
-}
-
-/** A doc comment, wrapped at 120 columns. */
-function comment(text: string, indent = 0): string {
-  const margin = ' '.repeat(indent);
-  const line = `${margin}/** ${text} */`;
-  if (line.length <= 120) return line;
-  const lines = [''];
-  for (const word of text.split(/\s+/)) {
-    const longer = `${lines.at(-1)} ${word}`.trimStart();
-    if (margin.length + 3 + longer.length > 120) lines.push(word);
-    else lines[lines.length - 1] = longer;
-  }
-  return [`${margin}/**`, ...lines.map((part) => `${margin} * ${part}`), `${margin} */`].join('\n');
 }

@@ -1,6 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { KeyObject } from 'node:crypto';
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -172,10 +181,9 @@ export interface RobotOptions {
 export class TestRobot {
   readonly folder: string;
   readonly operator: KeyObject;
-  readonly simulator: SimulatorClient;
-  readonly simulatorProcess: ChildProcess;
   /** what the processes complained of */
   log = '';
+  readonly #simulated: { readonly client: SimulatorClient; readonly process: ChildProcess } | undefined;
   readonly #options: RobotOptions;
   #control: ControlClient | undefined;
   #controlProcess: ChildProcess | undefined;
@@ -183,15 +191,23 @@ export class TestRobot {
   private constructor(
     folder: string,
     operator: KeyObject,
-    simulator: SimulatorClient,
-    simulatorProcess: ChildProcess,
     options: RobotOptions,
+    simulated?: { client: SimulatorClient; process: ChildProcess },
   ) {
     this.folder = folder;
     this.operator = operator;
-    this.simulator = simulator;
-    this.simulatorProcess = simulatorProcess;
     this.#options = options;
+    this.#simulated = simulated;
+    onTestFailed(() => {
+      process.stderr.write(this.log);
+    });
+  }
+
+  /** A robot of somebody else's making on that port, with everything in place for a control. */
+  static async onPort(path: string, options: Omit<RobotOptions, 'pace' | 'simulator'> = {}): Promise<TestRobot> {
+    const folder = temporaryFolder();
+    symlinkSync(path, join(folder, 'port'));
+    return new TestRobot(folder, await furnish(folder, options), options);
   }
 
   /** The simulated robot alone, with everything in place for a control. */
@@ -210,11 +226,8 @@ export class TestRobot {
     await lineFrom(child);
     const simulator = await SimulatorClient.connect(socket);
     onTestFinished(() => simulator.close());
-    const robot = new TestRobot(folder, operator, simulator, child, options);
+    const robot = new TestRobot(folder, operator, options, { client: simulator, process: child });
     robot.#listen('robot-sim', child);
-    onTestFailed(() => {
-      process.stderr.write(robot.log);
-    });
     return robot;
   }
 
@@ -223,6 +236,16 @@ export class TestRobot {
     const robot = await TestRobot.withoutControl(options);
     await robot.startControl();
     return robot;
+  }
+
+  get simulator(): SimulatorClient {
+    if (!this.#simulated) throw new Error('this robot is not simulated by robot-sim');
+    return this.#simulated.client;
+  }
+
+  get simulatorProcess(): ChildProcess {
+    if (!this.#simulated) throw new Error('this robot is not simulated by robot-sim');
+    return this.#simulated.process;
   }
 
   get port(): string {
@@ -304,7 +327,7 @@ export class TestRobot {
         if (!(error instanceof EdgeError) || error.codeName !== 'requestRefused') throw error;
         if (!error.message.includes('too-many-commands')) refusal = error.message;
         // Signature checks are rationed; and only MCU time can change anything.
-        await this.simulator.wait(0.1);
+        await (this.#simulated ? this.#simulated.client.wait(0.1) : delay(100));
         return false;
       }
     }).catch((error: unknown) => {

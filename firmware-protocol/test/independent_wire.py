@@ -93,7 +93,7 @@ def unpack(message: Message, payload: bytes) -> dict:
     raw: dict = {}
     for field in message.fields:
         if field.code == "s":
-            raw[field.name] = numbers.pop(0).rstrip(b"\0").decode(errors="replace")
+            raw[field.name] = numbers.pop(0).split(b"\0")[0].decode(errors="replace")
         else:
             raw[field.name] = numbers.pop(0) if field.count == 1 else [numbers.pop(0) for _ in range(field.count)]
     return raw

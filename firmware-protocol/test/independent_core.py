@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from typing import Any, Callable, NamedTuple, Optional
 
 from independent_wire import BY_NAME, LATCH_CAUSE, PROTOCOL_VERSION, SCHEMA_HASH, Frame, Receiver, encode, to_raw, to_values
@@ -58,14 +58,14 @@ class Mcu:
     WHEEL_TORQUE_PEAK = 6.0  # N·m, §5.3
     BRAKE_DAMPING = 0.3  # N·m·s/rad
 
-    def __init__(self, now: int, send: Callable[[bytes], None], report: Callable[..., None], sequence: int = 0) -> None:
+    def __init__(self, now: int, send: Callable[[bytes], None], report: Callable[..., None], sequence: int = 0, nonce: Optional[int] = None) -> None:
         self.now = now
         self.write = send
         self.report = report
         self.receiver = Receiver("mcu")
         self.refused: Counter = Counter()
-        self.sequences: Counter = Counter({"sensors": sequence})
-        self.nonce = random.getrandbits(32) or 1
+        self.sequences: defaultdict = defaultdict(lambda: sequence)  # by message, §2.2
+        self.nonce = nonce or random.getrandbits(32) or 1
         self.host = 0  # nonce of the host in charge
         self.clock = HostClock()
         self.last: Optional[Command] = None
@@ -199,12 +199,12 @@ class Mcu:
     def fresh(self) -> bool:
         return self.last is not None and self.now < self.last.expires
 
-    def wheel_torque(self, velocity: float) -> list:
-        """[N·m], left and right."""
+    def wheel_torque(self, velocity: list) -> list:
+        """[N·m] for the next millisecond, left and right, from the wheels' velocity [rad/s]."""
         if self.state == "active" and self.last and self.fresh:  # §6.2
             asked = self.last.values["wheelTorque"]
         elif self.state in ("active", "braking"):  # §6.3
-            asked = [-self.BRAKE_DAMPING * velocity] * 2
+            asked = [-self.BRAKE_DAMPING * side for side in velocity]
         else:
             asked = [0.0, 0.0]
         return [max(-self.WHEEL_TORQUE_PEAK, min(self.WHEEL_TORQUE_PEAK, torque)) for torque in asked]  # §5.3

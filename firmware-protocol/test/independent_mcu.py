@@ -5,7 +5,8 @@ Its tables are copied by hand from that page, so it disagrees with the other imp
 and wherever messages.yaml moves on without it. Python 3.9 or newer, standard library only.
 
     independent_mcu.py vectors FILE   is this implementation right by vectors.json (§12)?
-    independent_mcu.py codec          JSON lines: {"decode": hex, "from": "host"}, {"encode": {...}}, {"clock": [[h, s, r], ...]}
+    independent_mcu.py codec          JSON lines: {"decode": hex, "from": "host"}, {"encode": {...}}, {"clock": [[h, s, r], ...]},
+                                      {"mcu": {...}}
     independent_mcu.py serve [PORT]   an MCU with a robot on that tty, or on a new pty; JSON lines in (verbs) and out (what happens)
 """
 
@@ -72,8 +73,9 @@ class Line:
 
 
 def serve(path: Optional[str]) -> None:
-    """The MCU's clock and sequences start shortly before they wrap. Once the host answers, time stands still at each sample until that
-    frame is answered, so nothing depends on the machine's speed; a host that owes an answer for 1 s is gone, and time runs on without it."""
+    """The MCU's clock and sequences start shortly before they wrap. Once a host answers, time stands still at each sample until that frame
+    is answered and then goes on at once, so nothing depends on the machine's speed. From a host that owes an answer for 1 s none is
+    expected, and time goes at its real pace as before the first answer."""
     period, patience = 1 / Mcu.RATE, 1.0
     line = Line(path)
 
@@ -85,7 +87,8 @@ def serve(path: Optional[str]) -> None:
     mcu.sample(plant.measure())
     sampled_at, lockstep, heard, typed = time.monotonic(), False, -1, b""
     while True:
-        ready, _, _ = select.select([line.fd, 0], [], [], max(0.0, min(period, sampled_at + period - time.monotonic())) or 0.001)
+        due = sampled_at + (patience if lockstep else period) - time.monotonic()
+        ready, _, _ = select.select([line.fd, 0], [], [], max(0.0, due))
         if line.fd in ready:
             mcu.receive(line.read())
         if 0 in ready:
@@ -95,7 +98,7 @@ def serve(path: Optional[str]) -> None:
                 if verb["verb"] == "state":
                     offset = mcu.clock.report()
                     say(state=mcu.state, latch=mcu.latch, cause=mcu.cause, host=mcu.host, nonce=mcu.nonce, now=mcu.now, pitch=plant.pitch, position=plant.position,
-                        fresh=mcu.fresh, counts=mcu.receiver.counts, refused=mcu.refused, clock=offset, unsent=line.lost)  # fmt: skip
+                        fresh=mcu.fresh, counts=+mcu.receiver.counts, refused=+mcu.refused, clock=offset, unsent=line.lost)  # fmt: skip
                 elif verb["verb"] == "stop-input":
                     mcu.press_stop(verb["pressed"])
                 elif verb["verb"] == "fault":
@@ -110,12 +113,33 @@ def serve(path: Optional[str]) -> None:
         answered = mcu.heard == (mcu.sequences["sensors"] - 1) & 0xFFFF
         lockstep = (lockstep or mcu.heard not in (-1, heard)) and waited < patience
         heard = mcu.heard
-        if waited >= period and (answered or not lockstep):
+        if answered if lockstep else waited >= period:
             for _ in range(1000 // Mcu.RATE):
+                plant.step(0.001, mcu.wheel_torque([plant.wheel_velocity] * 2), held=mcu.state == "idle")
                 mcu.step(1000)
-                plant.step(0.001, mcu.wheel_torque(plant.wheel_velocity), held=mcu.state == "idle")
             mcu.sample(plant.measure())
-            sampled_at = max(sampled_at + period, time.monotonic() - period)
+            sampled_at = time.monotonic() if lockstep else max(sampled_at + period, time.monotonic() - period)
+
+
+def rehearse(script: dict) -> dict:
+    """An MCU on a bench that goes through the steps, [what, value]. @returns after each step what it sent, its state and its torque"""
+    sent: list = []
+    mcu = Mcu(script["now"], sent.append, lambda *_, **__: None, script["sequence"], script["nonce"])
+    torque, elapsed, seen = [0.0, 0.0], 0, []
+    for what, value in script["steps"]:
+        if what == "receive":
+            mcu.receive(bytes.fromhex(value))
+        elif what == "faults":
+            mcu.set_faults(value)
+        for _ in range(value if what == "advance" else 0):
+            torque = mcu.wheel_torque(script["wheelVelocity"])
+            mcu.step(1000)
+            elapsed += 1
+            if elapsed % (1000 // Mcu.RATE) == 0:
+                mcu.sample({})
+        seen.append({"sent": b"".join(sent).hex(), "state": mcu.state, "torque": torque})
+        sent.clear()
+    return {"seen": seen, "refused": +mcu.refused}
 
 
 def codec() -> None:
@@ -133,6 +157,8 @@ def codec() -> None:
             message = BY_NAME[frame["message"]]
             raw = frame["raw"] if "raw" in frame else to_raw(message, frame["values"])
             say(wire=encode(message, frame["sequence"], frame["time"], raw).hex())
+        elif "mcu" in asked:
+            say(**rehearse(asked["mcu"]))
         else:
             clock = HostClock()
             for built, sampled, received in asked["clock"]:

@@ -3,6 +3,7 @@
  *
  *   decode   in: (sender, length, bytes)…            out for each: the 13 counters, and a CRC of all that was accepted
  *   mcu      in: (operation, argument, [bytes])…     out for each: length and bytes that the MCU sent
+ *   clock    in: (built, sampled, received)…         out for each: offset and uncertainty
  *   bench    in: nothing                             out: bytes decoded per second, as text
  */
 #include <stdio.h>
@@ -141,6 +142,26 @@ static int run_mcu(void) {
   return 0;
 }
 
+/* ---- clock --------------------------------------------------------------------------------------------------------- */
+
+static int run_clock(void) {
+  h2o_clock clock_offset;
+  h2o_clock_reset(&clock_offset);
+  uint32_t built = 0;
+  uint32_t sampled = 0;
+  uint32_t received = 0;
+  uint32_t offset = 0;
+  uint32_t uncertainty = 0;
+  if (h2o_clock_offset(&clock_offset, &offset, &uncertainty)) return 5;
+  while (read_u32(&built) && read_u32(&sampled) && read_u32(&received)) {
+    h2o_clock_observe(&clock_offset, built, sampled, received);
+    if (!h2o_clock_offset(&clock_offset, &offset, &uncertainty)) return 5;
+    write_u32(offset);
+    write_u32(uncertainty);
+  }
+  return 0;
+}
+
 /* ---- bench --------------------------------------------------------------------------------------------------------- */
 
 /** `sensors` after `sensors`, each with other readings. */
@@ -175,7 +196,8 @@ int main(int count, char **words) {
   const char *const mode = count == 2 ? words[1] : "";
   if (strcmp(mode, "decode") == 0) return decode();
   if (strcmp(mode, "mcu") == 0) return run_mcu();
+  if (strcmp(mode, "clock") == 0) return run_clock();
   if (strcmp(mode, "bench") == 0) return bench();
-  fprintf(stderr, "usage: driver decode|mcu|bench\n");
+  fprintf(stderr, "usage: driver decode|mcu|clock|bench\n");
   return 2;
 }

@@ -2,7 +2,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { onTestFinished } from 'vitest';
+
 import { compile, FOLDER, LIBRARY, STRICT } from './c-toolchain.ts';
 
 /** test/driver.c from TypeScript. */
@@ -29,7 +29,6 @@ export class CDecoder {
 
   constructor(driver: string) {
     this.#child = spawn(driver, ['decode'], { stdio: ['pipe', 'pipe', 'inherit'] });
-    onTestFinished(() => void this.#child.kill('SIGKILL'));
     (this.#child.stdout as Readable).on('data', (bytes: Buffer) => {
       this.#answer = Buffer.concat([this.#answer, bytes]);
       this.#heard?.();
@@ -55,6 +54,10 @@ export class CDecoder {
     const answer = this.#answer.subarray(0, wanted);
     this.#answer = this.#answer.subarray(wanted);
     return new Uint32Array(new Uint8Array(answer).buffer);
+  }
+
+  kill(): void {
+    this.#child.kill('SIGKILL');
   }
 
   async end(): Promise<void> {

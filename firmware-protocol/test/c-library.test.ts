@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { buildFolder, compile, FOLDER, has, LIBRARY, SANITIZED, STRICT } from './c-toolchain.ts';
+import { buildFolder } from './build-folder.ts';
+import { compile, FOLDER, has, LIBRARY, SANITIZED, STRICT } from './c-toolchain.ts';
 
 const folder = buildFolder();
 const vectors = join(FOLDER, 'test', 'vectors.c');

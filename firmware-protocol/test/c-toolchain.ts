@@ -1,9 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll } from 'vitest';
 
 /** Builds the C half for tests, as strictly as a firmware project might. */
 
@@ -31,13 +28,6 @@ export const SANITIZED = ['-g', '-O1', '-fsanitize=address,undefined', '-fno-san
 
 /** Whether a tool is there; tests that need it say so in their names otherwise. */
 export const has = (tool: string): boolean => spawnSync(tool, ['--version'], { stdio: 'ignore' }).status === 0;
-
-/** A folder for what is built, gone with the test file. */
-export function buildFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'h2o-c-'));
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
-}
 
 /** Compiles; what the compiler complains of is the error. @returns `output` */
 export function compile(

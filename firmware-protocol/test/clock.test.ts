@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { buildFolder } from './build-folder.ts';
 import { buildDriver } from './c-driver.ts';
-import { buildFolder, has, SANITIZED } from './c-toolchain.ts';
+import { has, SANITIZED } from './c-toolchain.ts';
 
 const missing = has('gcc') ? '' : ' (skipped: no gcc)';
 const folder = buildFolder();

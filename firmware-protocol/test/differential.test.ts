@@ -1,10 +1,11 @@
 import { randomInt } from 'node:crypto';
 import { crc32 } from 'node:zlib';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { FrameDecoder } from '../../src/protocol/frame.ts';
 import { encodePayload, MessageType, PAYLOAD_SIZE } from '../../src/protocol/messages.gen.ts';
+import { buildFolder } from './build-folder.ts';
 import { buildDriver, CDecoder, WORDS_PER_STREAM } from './c-driver.ts';
-import { buildFolder, has } from './c-toolchain.ts';
+import { has } from './c-toolchain.ts';
 import { StreamMaker } from './stream-maker.ts';
 
 /** Over a million streams, good, broken and mixed: both decoders accept the same frames and count the same errors. */
@@ -56,6 +57,7 @@ test.skipIf(missing)(
     const seed = randomInt(2 ** 31);
     const maker = new StreamMaker(seed);
     const decoder = new CDecoder(buildDriver(folder, ['-O2']));
+    onTestFinished(() => decoder.kill());
     const total = COUNTERS.map(() => 0);
     for (let done = 0; done < STREAMS; done += BATCH) {
       const streams = Array.from({ length: BATCH }, () => maker.next());

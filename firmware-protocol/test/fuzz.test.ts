@@ -2,7 +2,8 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { buildFolder, compile, FOLDER, LIBRARY, STRICT } from './c-toolchain.ts';
+import { buildFolder } from './build-folder.ts';
+import { compile, FOLDER, LIBRARY, STRICT } from './c-toolchain.ts';
 
 /**
  * libFuzzer on the C half, from the corpus in the repository, for a fixed number of runs. To go on for hours, and to keep

@@ -5,8 +5,9 @@ import { type Message, PROTOCOL_VERSION, SCHEMA_HASH } from '../../src/protocol/
 import { loadRobot } from '../../src/robot/robot.ts';
 import type { Plant } from '../../src/simulation/plant.ts';
 import { VirtualMcu } from '../../src/simulation/virtual-mcu.ts';
+import { buildFolder } from './build-folder.ts';
 import { buildDriver, type McuOperation, runCMcu } from './c-driver.ts';
-import { buildFolder, has, SANITIZED } from './c-toolchain.ts';
+import { has, SANITIZED } from './c-toolchain.ts';
 
 /** The C state machine and the virtual MCU live through the same days and must say the same. */
 

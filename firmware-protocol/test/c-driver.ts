@@ -42,7 +42,7 @@ export class CDecoder {
     const { stdin } = this.#child;
     const wanted = streams.length * WORDS_PER_STREAM * 4;
     const written = new Promise<void>((resolve, reject) => {
-      stdin.write(Buffer.concat(pieces), (error) => (error ? reject(error) : resolve()));
+      stdin.write(Buffer.concat([...pieces, u32(2, 0)]), (error) => (error ? reject(error) : resolve()));
     });
     while (this.#answer.length < wanted) {
       if (this.#child.exitCode !== null) throw new Error(`the driver ended with ${this.#child.exitCode}`);

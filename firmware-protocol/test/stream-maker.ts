@@ -58,10 +58,14 @@ export class StreamMaker {
         for (let i = 100 + this.#below(30); i > 0; i--) this.#put(1 + this.#below(255));
         this.#put(0);
         break;
-      case 2: // intact but of any type and length
+      case 2: {
+        // intact, but of any type or a wrong length
+        const size = this.#below(90);
         this.#plain[0] = this.#below(4) > 0 ? message.type : this.#below(256);
-        this.#finish(7 + this.#below(90));
+        const fits = this.#messages.some((each) => each.type === this.#plain[0] && payloadSize(each) === size);
+        this.#finish(7 + (fits ? size + 1 : size));
         break;
+      }
       case 3: // intact, too short for a frame: the CRC has the rest to itself
         this.#stuff(this.#below(11));
         break;

@@ -77,7 +77,9 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       age: fc.oneof(fc.integer({ min: 0, max: 3 }), fc.integer({ min: -1, max: 70 })),
       timeToLive: fc.oneof(
         fc.constant(25_000),
-        fc.integer({ min: 0, max: 600 }).map((x) => x * 1000),
+        // over in the very moment in which it arrives, now and then
+        fc.integer({ min: 0, max: 6 }).map((frames) => frames * 5000),
+        fc.integer({ min: 0, max: 600 }).map((milliseconds) => milliseconds * 1000),
       ),
       requestedState: fc.oneof(
         { weight: 4, arbitrary: fc.constant('active' as const) },

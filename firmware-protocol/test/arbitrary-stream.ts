@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { FrameEncoder } from '../../src/protocol/frame.ts';
 import { DIRECTION, type Message, MessageType, PAYLOAD_SIZE } from '../../src/protocol/messages.gen.ts';
+import { wireFrame } from '../generate/reference-framing.ts';
 import { arbitraryMessage, messageKinds } from './arbitrary-message.ts';
-import { wireFrame } from './reference-framing.ts';
 
 /** For tests: what a receiver may meet on its line: good frames, frames that are wrong in one thing each, spoilt ones, noise. */
 

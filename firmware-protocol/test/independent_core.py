@@ -86,7 +86,6 @@ class Mcu:
         return sequence
 
     def hello(self) -> None:
-        self.write(b"\0")  # §2.5
         self.send(
             "hello", protocolVersion=PROTOCOL_VERSION, schemaHash=SCHEMA_HASH, nonce=self.nonce, peerNonce=self.host, sensorRate=self.RATE,
             watchdog=self.WATCHDOG // 1000, latch=self.latch, latchCause=LATCH_CAUSE.index(self.cause), name="wheel-legged", revision="python",

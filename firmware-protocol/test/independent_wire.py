@@ -17,10 +17,6 @@ LONGEST_PAYLOAD = 96
 MCU_STATE = ["idle", "active", "braking", "limp", "estopped", "faulted"]
 REQUESTED_STATE = ["idle", "active", "braking", "limp"]
 LATCH_CAUSE = ["none", "watchdog", "estop", "fault"]
-FAULTS = [
-    "imu", "leftWheelDrive", "rightWheelDrive", "legDrive", "encoder",
-    "overTemperature", "underVoltage", "overVoltage", "overCurrent", "controlOverrun",
-]  # fmt: skip
 # Bits of sensors.status: name, lowest bit, width, names of an enum's values.
 STATUS = [("state", 0, 3, MCU_STATE), ("hasAttitude", 3, 1, None), ("hasWheelTorque", 4, 1, None), ("hasLegs", 5, 1, None), ("commandFresh", 6, 1, None)]  # fmt: skip
 
@@ -32,7 +28,6 @@ class Field(NamedTuple):
     resolution: float = 1
     enum: Optional[list] = None
     bits: Optional[list] = None  # fields within the integer
-    flags: Optional[list] = None  # a bitset's names
 
 
 class Message(NamedTuple):
@@ -56,7 +51,7 @@ MESSAGES = [
         Field("status", "B", bits=STATUS), Field("answered", "H"), Field("gyro", "h", 3, 50 / 32768), Field("acceleration", "h", 3, 0.005),
         Field("attitude", "h", 4, 1 / 32767), Field("wheelPosition", "i", 2, 0.0001), Field("legPosition", "h", 4, 0.0001),
         Field("wheelVelocity", "h", 2, 0.005), Field("legVelocity", "h", 4, 0.002), Field("wheelTorqueApplied", "h", 2, 0.001),
-        Field("wheelTorqueMeasured", "h", 2, 0.001), Field("legTorque", "b", 4, 0.2), Field("faults", "H", flags=FAULTS),
+        Field("wheelTorqueMeasured", "h", 2, 0.001), Field("legTorque", "b", 4, 0.2), Field("faults", "H"),
         Field("battery", "B", resolution=0.25), Field("temperature", "B"),
     ]),
     Message("command", 0x20, "host", 45, [
@@ -66,7 +61,7 @@ MESSAGES = [
     ]),
     Message("estop", 0x30, "host", 1, [Field("reason", "B")]),
     Message("estopEcho", 0x31, "mcu", 8, [Field("latch", "H"), Field("latchedAt", "I"), Field("estopSequence", "H")]),
-    Message("fault", 0x32, "mcu", 9, [Field("latch", "H"), Field("cause", "B", enum=LATCH_CAUSE), Field("faults", "H", flags=FAULTS), Field("latchedAt", "I")]),
+    Message("fault", 0x32, "mcu", 9, [Field("latch", "H"), Field("cause", "B", enum=LATCH_CAUSE), Field("faults", "H"), Field("latchedAt", "I")]),
     Message("clear", 0x33, "host", 6, [Field("session", "I"), Field("latch", "H")]),
 ]  # fmt: skip
 BY_NAME = {message.name: message for message in MESSAGES}
@@ -76,15 +71,17 @@ BY_TYPE = {message.type: message for message in MESSAGES}
 
 
 def pack(message: Message, raw: dict) -> bytes:
-    """Payload of `raw`: integers as they are on the wire, text as it is; what is missing is 0."""
+    """Payload of `raw`: integers as they are on the wire, fields of bits one by one, text as it is; what is missing is 0."""
     numbers: list = []
     for field in message.fields:
         value = raw.get(field.name, "" if field.code == "s" else 0)
         if field.code == "s":
             # §2.6: cut at a whole character; struct pads with zeros
             numbers.append(value.encode()[: field.count].decode(errors="ignore").encode())
+        elif field.bits:
+            numbers.append(sum(raw.get(name, 0) << low for name, low, _, _ in field.bits))
         else:
-            numbers.extend(value if field.count > 1 and isinstance(value, list) else [value] * field.count)
+            numbers.extend(value if isinstance(value, list) else [value] * field.count)
     return message.struct.pack(*numbers)
 
 
@@ -92,10 +89,13 @@ def unpack(message: Message, payload: bytes) -> dict:
     numbers = list(message.struct.unpack(payload))
     raw: dict = {}
     for field in message.fields:
+        number = numbers.pop(0)
         if field.code == "s":
-            raw[field.name] = numbers.pop(0).split(b"\0")[0].decode(errors="replace")
+            raw[field.name] = number.split(b"\0")[0].decode(errors="replace")
+        elif field.bits:
+            raw.update({name: number >> low & (1 << width) - 1 for name, low, width, _ in field.bits})
         else:
-            raw[field.name] = numbers.pop(0) if field.count == 1 else [numbers.pop(0) for _ in range(field.count)]
+            raw[field.name] = number if field.count == 1 else [number] + [numbers.pop(0) for _ in range(field.count - 1)]
     return raw
 
 
@@ -106,56 +106,38 @@ def quantise(field: Field, value: float) -> int:
     return math.floor(min(max(value / field.resolution, low), high) + 0.5)
 
 
+def enums(message: Message) -> Iterator[tuple]:
+    """Name of each field that is an enum, and the names of its values."""
+    for field in message.fields:
+        yield from ((name, names) for name, _, _, names in field.bits or [(field.name, 0, 0, field.enum)] if names)
+
+
 def to_raw(message: Message, values: dict) -> dict:
-    """Of physical values, names of enums, lists of flags; the bits of `status` stand beside the other fields."""
-    raw: dict = {}
+    """Of physical values, names of enums; what is missing stays so."""
+    raw = {**values, **{name: names.index(values[name]) for name, names in enums(message) if name in values}}
     for field in message.fields:
         if field.bits:
-            raw[field.name] = 0
-            for name, low, _, names in field.bits:
-                value = values.get(name, 0)
-                raw[field.name] |= (names.index(value) if names and value else int(value)) << low
-        elif field.name in values:
-            value = values[field.name]
-            if field.enum:
-                raw[field.name] = field.enum.index(value)
-            elif field.flags:
-                raw[field.name] = sum(1 << field.flags.index(flag) for flag in value)
-            elif field.code == "s":
-                raw[field.name] = value
-            else:
-                raw[field.name] = [quantise(field, v) for v in value] if isinstance(value, (list, tuple)) else quantise(field, value)
+            raw.update({name: int(raw[name]) for name, _, _, _ in field.bits if name in raw})
+        elif field.code != "s" and not field.enum and field.name in raw:
+            value = raw[field.name]
+            raw[field.name] = [quantise(field, v) for v in value] if isinstance(value, (list, tuple)) else quantise(field, value)
     return raw
 
 
 def to_values(message: Message, raw: dict) -> dict:
-    values: dict = {}
+    values = {**raw, **{name: names[raw[name]] for name, names in enums(message)}}
     for field in message.fields:
-        value = raw[field.name]
         if field.bits:
-            for name, low, width, names in field.bits:
-                bits = value >> low & (1 << width) - 1
-                values[name] = names[bits] if names else bits == 1
-        elif field.enum:
-            values[field.name] = field.enum[value]
-        elif field.flags:
-            values[field.name] = [flag for bit, flag in enumerate(field.flags) if value >> bit & 1]
-        elif field.code == "s" or field.resolution == 1:
-            values[field.name] = value
-        else:
+            values.update({name: raw[name] == 1 for name, _, _, names in field.bits if not names})
+        elif field.resolution != 1:
+            value = raw[field.name]
             values[field.name] = [v * field.resolution for v in value] if isinstance(value, list) else value * field.resolution
     return values
 
 
 def has_unknown_value(message: Message, raw: dict) -> bool:
     """§3.9; bits without a name are ignored (§2.6)."""
-    for field in message.fields:
-        if field.enum and raw[field.name] >= len(field.enum):
-            return True
-        for _, low, width, names in field.bits or []:
-            if names and (raw[field.name] >> low & (1 << width) - 1) >= len(names):
-                return True
-    return False
+    return any(raw[name] >= len(names) for name, names in enums(message))
 
 
 # Framing ----------------------------------------------------------------------------------------------------------------------
@@ -183,7 +165,8 @@ def unstuff(stuffed: bytes) -> Optional[bytes]:
 
 def encode(message: Message, sequence: int, clock: int, raw: dict) -> bytes:
     frame = HEADER.pack(message.type, sequence & 0xFFFF, clock & 0xFFFFFFFF) + pack(message, raw)
-    return stuff(frame + struct.pack("<I", zlib.crc32(frame))) + b"\0"
+    before = b"\0" if message.name in ("hello", "estop") else b""  # §2.5
+    return before + stuff(frame + struct.pack("<I", zlib.crc32(frame))) + b"\0"
 
 
 class Frame(NamedTuple):

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { FrameEncoder } from '../../src/protocol/frame.ts';
 import { DIRECTION, type Message, MessageType, PAYLOAD_SIZE } from '../../src/protocol/messages.gen.ts';
-import { wireFrame } from '../generate/reference-framing.ts';
+import { stuffed, wireFrame } from '../generate/reference-framing.ts';
 import { arbitraryMessage, messageKinds } from './arbitrary-message.ts';
 
 /** For tests: what a receiver may meet on its line: good frames, frames that are wrong in one thing each, spoilt ones, noise. */
@@ -40,6 +40,27 @@ const rawFrames = fc
     return sequences.map((sequence) => wireFrame({ type, sequence, time, payload }));
   });
 
+/** A sender that counts anew, or gives up just before it is believed; one frame of it may be late. */
+const restarts = (from: Sender): fc.Arbitrary<number[]> =>
+  fc
+    .record({
+      type: fc.constantFrom(...(from === 'host' ? [MessageType.command, MessageType.clear] : [MessageType.sensors])),
+      first: fc.nat({ max: 65535 }),
+      back: fc.integer({ min: 1, max: 32768 }),
+      length: fc.integer({ min: 6, max: 10 }),
+      late: fc.nat({ max: 30 }),
+    })
+    .map(({ type, first, back, length, late }) => {
+      const anew = Array.from({ length }, (_, i) => first - back + i);
+      const sequences = [first, ...anew.toSpliced(late, late < length ? 1 : 0)];
+      const payload = Array.from({ length: sizeOfType.get(type) ?? 0 }, () => 0);
+      return sequences.flatMap((each) => wireFrame({ type, sequence: each & 0xffff, payload }));
+    });
+
+/** Around the shortest and the longest frame that there may be. */
+const tooShort = fc.uint8Array({ minLength: 0, maxLength: 11 }).map((bytes) => stuffed([...bytes]));
+const tooLong = fc.integer({ min: 105, max: 112 }).map((length) => [...Array.from({ length }, () => 1), 0]);
+
 /** What one end sends in good order. */
 export const goodFrames = (from: Sender): fc.Arbitrary<number[][]> =>
   fc
@@ -76,9 +97,18 @@ export function arbitraryStream(from: Sender): fc.Arbitrary<Uint8Array> {
   const raw = rawFrames.map((frames) => frames.flat());
   const noise = fc.uint8Array({ maxLength: 250 }).map((bytes) => [...bytes]);
   return fc
-    .array(fc.oneof({ weight: 3, arbitrary: raw }, good, spoilt(good), spoilt(raw), noise), {
-      minLength: 1,
-      maxLength: 6,
-    })
+    .array(
+      fc.oneof(
+        { weight: 4, arbitrary: raw },
+        good,
+        spoilt(good),
+        spoilt(raw),
+        restarts(from),
+        tooShort,
+        tooLong,
+        noise,
+      ),
+      { minLength: 1, maxLength: 6 },
+    )
     .map((parts) => Uint8Array.from(parts.flat()));
 }

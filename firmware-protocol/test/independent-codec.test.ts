@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Frame, FrameDecoder, FrameEncoder } from '../../src/protocol/frame.ts';
 import { Faults, type Message } from '../../src/protocol/messages.gen.ts';
+import { arbitraryMessage } from './arbitrary-message.ts';
 import { arbitraryStream, messageFrom, type Sender } from './arbitrary-stream.ts';
 import { checkVectors, IndependentProgram, type Line, pythonIsMissing } from './independent-program.ts';
 
@@ -135,6 +136,25 @@ describe.skipIf(pythonIsMissing)(`two implementations of one page${pythonIsMissi
         // The drift within one exchange, and what integers round away.
         expect(Math.abs(error)).toBeLessThanOrEqual(uncertainty + 15);
         expect(uncertainty).toBeLessThanOrEqual(shortest / 2 + (now - start) / 5000 + 2);
+      }),
+    );
+  });
+
+  test('let clocks drift that are compared more often than they differ by 1 µs (§10.4)', async () => {
+    const often = Array.from({ length: 99 }, (_, i) => [4000 * (i + 1) + 500, 4000 * (i + 1), 4000 * (i + 1) + 1000]);
+    const { clock } = await program.ask({ clock: [[0, 0, 0], ...often] });
+    const { uncertainty } = clock as { uncertainty: number };
+    expect(Math.abs(uncertainty - (99 * 4000) / 5000)).toBeLessThanOrEqual(1);
+  });
+
+  test('cut a name at a whole character (§2.6)', async () => {
+    const name = fc.string({ unit: 'binary', maxLength: 30 }).filter((text) => !text.includes('\0'));
+    await fc.assert(
+      fc.asyncProperty(arbitraryMessage('hello'), name, name, async (hello, first, second) => {
+        const message = { ...hello, name: first, revision: second } as Message;
+        const wire = new FrameEncoder().encode(message, 0);
+        const words = { message: message.kind, sequence: 0, time: 0, values: valuesOf(message) };
+        expect((await program.ask({ encode: words })).wire).toBe(hex(wire));
       }),
     );
   });

@@ -77,8 +77,8 @@ class IndependentMcu {
 describe.skipIf(pythonIsMissing)(`a motor controller written from the page alone${pythonIsMissing}`, () => {
   it('is accepted, armed and balanced', async () => {
     const { mcu, robot } = await IndependentMcu.start();
-    const { mcu: peer } = await robot.control.status();
-    expect(peer).toMatchObject({ session: 'accepted', sensorRate: 200, state: 'idle', latchCause: 'none' });
+    const { mcu: peer } = await robot.status('its hello was taken in', (status) => status.mcu.sensorRate === 200);
+    expect(peer).toMatchObject({ session: 'accepted', state: 'idle', latchCause: 'none' });
     expect(peer.peer).toContain('wheel-legged python');
     await mcu.standing(robot);
 
@@ -120,7 +120,7 @@ describe.skipIf(pythonIsMissing)(`a motor controller written from the page alone
     expect(mcu.path.filter((state) => state !== 'estopped')).toEqual(['active', 'idle', 'active']);
   });
 
-  it('obeys its own stop input, and only a reset after its release clears it', async () => {
+  it('obeys its own stop input, and stands again after its release and a reset', async () => {
     const { mcu, robot } = await IndependentMcu.start();
     await mcu.standing(robot);
     mcu.program.tell({ verb: 'stop-input', pressed: true });

@@ -126,6 +126,10 @@ describe.skipIf(pythonIsMissing)(`a motor controller written from the page alone
     mcu.program.tell({ verb: 'stop-input', pressed: true });
     const status = await robot.status('control knows', ({ state }) => state === 'estopped');
     expect(status.mcu).toMatchObject({ latchCause: 'estop' });
+    // Whatever the host makes of this: the motor controller has the last word.
+    await robot.reset().catch(() => undefined);
+    await mcu.wait(0.5);
+    expect(await mcu.state()).toMatchObject({ state: 'estopped', cause: 'estop' });
     mcu.program.tell({ verb: 'stop-input', pressed: false });
     await robot.reset();
     await mcu.until('idle', ({ state }) => state === 'idle');

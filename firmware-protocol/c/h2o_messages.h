@@ -176,13 +176,15 @@ typedef struct h2o_sensors {
   int16_t attitude[4];
   /** [0.0001 rad] left, right; relative to the shank, not wrapped */
   int32_t wheel_position[2];
-  /** [0.0001 rad] left hip, left knee, right hip, right knee */
+  /** [0.0001 rad] left hip, left knee, right hip, right knee; PROTOCOL.md §1 has the signs */
   int16_t leg_position[4];
   /** [0.005 rad/s] left, right; relative to the shank */
   int16_t wheel_velocity[2];
   /** [0.002 rad/s] in the order of leg_position */
   int16_t leg_velocity[4];
-  /** [0.001 N·m] torque that the drives were commanded to give since the previous sample: left, right */
+  /**
+   * [0.001 N·m] torque that the drives were commanded to give since the previous sample (PROTOCOL.md §5.3): left, right
+   */
   int16_t wheel_torque_applied[2];
   /** [0.001 N·m] torque from the drives' current sensors */
   int16_t wheel_torque_measured[2];

@@ -71,6 +71,7 @@ class Mcu:
         self.last: Optional[Command] = None
         self.heard = -1  # the frame that the host in charge answered last, whatever became of its command
         self.recent: deque = deque(maxlen=64)  # sequence and sampling of the last `sensors`
+        self.unanswered: deque = deque(maxlen=64)  # those of them that were sent after the frame answered last
         self.state = "idle"
         self.cause = "none"
         self.latch = self.latched_at = self.faults_at_latch = self.repeat_at = self.brakes_until = 0
@@ -101,6 +102,7 @@ class Mcu:
         if same_version and theirs["nonce"] not in (0, self.host) and self.state not in ("active", "braking"):  # §4.3
             self.host = theirs["nonce"]
             self.last = None
+            self.unanswered = deque((sequence for sequence, _ in self.recent), maxlen=64)
             self.heard = -1
             self.clock = HostClock()
             self.report("session", host=theirs["name"])
@@ -113,6 +115,8 @@ class Mcu:
             return
         answers, values = frame.raw["answers"], to_values(frame.message, frame.raw)
         sampled = dict(self.recent)[answers]
+        while self.unanswered.popleft() != answers:
+            pass
         self.last = Command(answers, sampled + round(values["timeToLive"]), self.now, values)
         self.clock.answer(frame.time, sampled, self.now)
         requested = values["requestedState"]
@@ -132,7 +136,7 @@ class Mcu:
         sampled = dict(self.recent).get(raw["answers"])
         if sampled is None:
             return "unknownAnswer"
-        if self.last and not 0 < (raw["answers"] - self.last.answers) & 0xFFFF < 0x8000:
+        if raw["answers"] not in self.unanswered:
             return "staleAnswer"
         if self.now - sampled >= 10 * raw["timeToLive"]:
             return "expired"
@@ -213,3 +217,4 @@ class Mcu:
         values = {**measured, "state": self.state, "commandFresh": self.fresh, "answered": answered}
         sequence = self.send("sensors", **to_raw(BY_NAME["sensors"], values), faults=self.faults)
         self.recent.append((sequence, self.now))
+        self.unanswered.append(sequence)

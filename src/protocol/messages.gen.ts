@@ -246,13 +246,13 @@ export interface Sensors {
   readonly attitude: readonly [number, number, number, number];
   /** [rad] left, right; relative to the shank, not wrapped */
   readonly wheelPosition: readonly [number, number];
-  /** [rad] left hip, left knee, right hip, right knee */
+  /** [rad] left hip, left knee, right hip, right knee; PROTOCOL.md §1 has the signs */
   readonly legPosition: readonly [number, number, number, number];
   /** [rad/s] left, right; relative to the shank */
   readonly wheelVelocity: readonly [number, number];
   /** [rad/s] in the order of legPosition */
   readonly legVelocity: readonly [number, number, number, number];
-  /** [N·m] torque that the drives were commanded to give since the previous sample: left, right */
+  /** [N·m] torque that the drives were commanded to give since the previous sample (PROTOCOL.md §5.3): left, right */
   readonly wheelTorqueApplied: readonly [number, number];
   /** [N·m] torque from the drives' current sensors */
   readonly wheelTorqueMeasured: readonly [number, number];

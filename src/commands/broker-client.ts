@@ -1,9 +1,10 @@
 import type { KeyObject } from 'node:crypto';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { type IClientPublishOptions, type MqttClient, connect as mqttConnect } from 'mqtt';
-import { EdgeError, messageOf } from '../errors.ts';
+import { EdgeError } from '../errors.ts';
 import { signCommand } from '../keys/command.ts';
-import type { BrokerAccess } from '../messages/broker-config.ts';
+import { type BrokerAccess, LEAST_TLS } from '../messages/broker-config.ts';
+import { brokerTrouble } from '../messages/broker-trouble.ts';
 import {
   type CommandResponse,
   commandResponse,
@@ -76,16 +77,18 @@ export class BrokerClient {
         ...(ca !== undefined && { ca }),
         ...(cert !== undefined && { cert }),
         ...(key !== undefined && { key }),
+        ...LEAST_TLS,
       });
       const self = new BrokerClient(client, robot, clientId);
       await self.#begin(patience);
       return self;
     } catch (error) {
       client?.end(true);
+      const { problem, remedy } = brokerTrouble(error, options);
       throw new EdgeError(
         'notRunning',
-        `the broker ${url} does not answer: ${messageOf(error) || 'it cannot be reached'}`,
-        'check its address, your network and your credentials; to stop the robot now, cut its power',
+        `the broker ${url} does not answer: ${problem}`,
+        `${remedy}; to stop the robot now, cut its power`,
         { cause: error },
       );
     }

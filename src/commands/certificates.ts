@@ -1,5 +1,5 @@
-import { readdirSync, statSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { EdgeError, messageOf } from '../errors.ts';
 import {
@@ -14,6 +14,7 @@ import {
   keyFileOf,
   readCertificate,
   readCertificateKey,
+  readTlsFile,
 } from '../keys/certificates/certificate-files.ts';
 import { type CertificateRole, certificateRoles, subjectOf } from '../keys/certificates/certificate-role.ts';
 import {
@@ -21,7 +22,13 @@ import {
   describeCertificate,
   validityProblem,
 } from '../keys/certificates/describe-certificate.ts';
-import { refuseToReplace, replaceCertificate, writeCredentials } from '../keys/certificates/write-certificate.ts';
+import { REVOCATION_FILE, revocationList } from '../keys/certificates/revocation.ts';
+import {
+  refuseToReplace,
+  replaceCertificate,
+  replacePublic,
+  writeCredentials,
+} from '../keys/certificates/write-certificate.ts';
 import { say, sayJson } from './output.ts';
 
 /** Where the authority and what it issues lie unless it is said. */
@@ -51,7 +58,7 @@ interface InspectOptions extends JsonOption {
   days: number;
 }
 
-/** `keys authority|issue|renew|inspect`: the certificates with which brokers, robots and people know each other. */
+/** `keys authority|issue|renew|revoke|inspect`: the certificates with which brokers, robots and people know each other. */
 export function registerCertificates(keys: Command): void {
   const withValidity = (command: Command) =>
     command
@@ -79,6 +86,12 @@ export function registerCertificates(keys: Command): void {
     .argument('<certificate...>', 'files that this authority has issued, or its own')
     .action(renew);
 
+  withAuthority(keys.command('revoke'))
+    .description('take certificates back: brokers that read the list of the authority let them in no more')
+    .argument('<certificate...>', 'files that this authority has issued')
+    .option('--json', 'print one JSON object as the last line')
+    .action(revoke);
+
   keys
     .command('inspect')
     .description('whom certificates name and how long they are valid; fails when one is not, or not for long')
@@ -95,6 +108,7 @@ async function authority(folder: string, { name, days, json }: AuthorityOptions)
   refuseToReplace(path);
   const made = await createAuthority(name, { now: Date.now(), ...(days !== undefined && { days }) });
   writeCredentials(path, made);
+  replacePublic(join(folder, REVOCATION_FILE), await revocationList({ authority: made, now: Date.now() }));
   report(path, made.certificate, json);
   if (json) return;
   say(
@@ -122,10 +136,36 @@ async function renew(paths: string[], { authority: folder, days, json }: IssueOp
   for (const path of paths) {
     const certificate = await renewCertificate(readCertificate(path), { authority: signer, ...validity });
     replaceCertificate(path, certificate);
+    // Its list of revocations ends with it, and begins anew.
+    if (certificate.ca) await extendRevocations(folder, { certificate, key: signer.key }, []);
     renewed.push({ file: path, ...facts(certificate) });
     if (!json) report(path, certificate, json);
   }
   if (json) sayJson({ ok: true, certificates: renewed });
+}
+
+async function revoke(paths: string[], { authority: folder, json }: IssueOptions): Promise<void> {
+  const signer = authorityIn(folder);
+  const certificates = paths.map(readCertificate);
+  const path = await extendRevocations(folder, signer, certificates);
+  const revoked = certificates.map(facts);
+  if (json) sayJson({ ok: true, file: path, revoked });
+  else
+    for (const { role, name } of revoked)
+      say(`${path}: ${role} ${name} is revoked; bring it to the broker and reload it`);
+}
+
+/** @returns the file that was written */
+async function extendRevocations(
+  folder: string,
+  signer: Credentials,
+  certificates: ReadonlyArray<Credentials['certificate']>,
+): Promise<string> {
+  const path = join(folder, REVOCATION_FILE);
+  const list = existsSync(path) ? readTlsFile(path, 'revocation list', 'check its permissions').toString() : undefined;
+  const validity = { now: Date.now(), ...(list !== undefined && { list }) };
+  replacePublic(path, await revocationList({ authority: signer, certificates, ...validity }));
+  return path;
 }
 
 function inspect(paths: string[], { days, json }: InspectOptions): void {
@@ -174,7 +214,9 @@ function authorityIn(folder: string): Credentials {
 function certificatesIn(path: string): string[] {
   try {
     if (!statSync(path).isDirectory()) return [path];
-    const names = readdirSync(path).filter((name) => /\.(pem|crt|cer)$/.test(name) && !/\bkey\b/.test(basename(name)));
+    const names = readdirSync(path).filter(
+      (name) => /\.(pem|crt|cer)$/.test(name) && !/\bkey\b/.test(name) && name !== REVOCATION_FILE,
+    );
     return names.sort().map((name) => join(path, name));
   } catch (error) {
     throw new EdgeError(

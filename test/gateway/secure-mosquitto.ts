@@ -7,9 +7,10 @@ import { fileURLToPath } from 'node:url';
 import { connectAsync, type IClientOptions, type MqttClient } from 'mqtt';
 import { onTestFailed, onTestFinished } from 'vitest';
 import { type Credentials, createAuthority, issueCertificate } from '../../src/keys/certificates/authority.ts';
-import { keyFileOf } from '../../src/keys/certificates/certificate-files.ts';
+import { keyFileOf, readCertificate } from '../../src/keys/certificates/certificate-files.ts';
 import { type CertificateRole, subjectOf } from '../../src/keys/certificates/certificate-role.ts';
 import { DAY } from '../../src/keys/certificates/describe-certificate.ts';
+import { revocationList } from '../../src/keys/certificates/revocation.ts';
 import { writeCredentials } from '../../src/keys/certificates/write-certificate.ts';
 import { endProcess, temporaryFolder, until } from '../harness.ts';
 import { freePort } from './mosquitto.ts';
@@ -74,10 +75,12 @@ export class SecureMosquitto {
     return `mqtt://127.0.0.1:${this.stopPort}`;
   }
 
-  /** Whose certificates the broker takes from its next start on. */
-  trust(...authorities: readonly Credentials[]): void {
-    const pem = authorities.map(({ certificate }) => certificate.toString()).join('');
-    writeFileSync(join(this.folder, 'h2o-edge', 'ca.pem'), pem);
+  /** Whose certificates the broker takes, and which of them no more, from its next start or `reload` on. */
+  async trust(authority: Credentials, revoked: readonly ClientFiles[] = []): Promise<void> {
+    const certificates = revoked.map(({ certFile }) => readCertificate(certFile));
+    const list = await revocationList({ authority, certificates, now: Date.now() });
+    writeFileSync(join(this.folder, 'h2o-edge', 'ca.pem'), authority.certificate.toString());
+    writeFileSync(join(this.folder, 'h2o-edge', 'crl.pem'), list);
   }
 
   /** Issues a certificate, beside one of the authority that the broker's certificate comes from. */
@@ -129,6 +132,11 @@ export class SecureMosquitto {
     });
   }
 
+  /** As `systemctl reload mosquitto`. */
+  reload(): void {
+    this.#process?.kill('SIGHUP');
+  }
+
   async kill(): Promise<void> {
     const child = this.#process;
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
@@ -141,7 +149,7 @@ export class SecureMosquitto {
     const { folder } = this;
     mkdirSync(join(folder, 'lib'));
     installShipped(folder, { 8883: this.port, 1883: this.stopPort });
-    this.trust(this.authority);
+    await this.trust(this.authority);
     writeFileSync(join(folder, 'broker-ca.pem'), this.authority.certificate.toString());
     const { certFile, keyFile } = await this.issue('broker', 'broker');
     cpSync(certFile, join(folder, 'h2o-edge', 'broker.pem'));

@@ -1,11 +1,31 @@
 import { chmodSync, copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
-import { describe, expect, it } from 'vitest';
+import { Command } from 'commander';
+import { describe, expect, it, vi } from 'vitest';
+import { complainAbout } from '../../src/commands/output.ts';
+import { registerStatus } from '../../src/commands/status.ts';
 import { DAY } from '../../src/keys/certificates/describe-certificate.ts';
-import { h2oEdge, temporaryFolder } from '../harness.ts';
+import { brokerTrouble } from '../../src/messages/broker-trouble.ts';
+import { h2oEdge, temporaryFolder, until } from '../harness.ts';
 import { freePort, noMosquitto } from './mosquitto.ts';
 import { type ClientFiles, oldAuthority, SecureMosquitto } from './secure-mosquitto.ts';
+
+/** What `h2o-edge status` would write; in this process, since there are so many of them. */
+async function complaintOf(words: readonly string[]): Promise<string> {
+  const program = new Command().exitOverride();
+  registerStatus(program);
+  const written: string[] = [];
+  const write = vi.spyOn(process.stderr, 'write').mockImplementation((text) => written.push(String(text)) > 0);
+  try {
+    await program.parseAsync(['status', ...words], { from: 'user' });
+  } catch (error) {
+    complainAbout(error);
+  } finally {
+    write.mockRestore();
+  }
+  return written.join('');
+}
 
 describe.skipIf(noMosquitto)('h2o-edge status over TLS says what is wrong (needs mosquitto)', () => {
   it('with certificates, and with the files that they are in', async () => {
@@ -28,13 +48,6 @@ describe.skipIf(noMosquitto)('h2o-edge status over TLS says what is wrong (needs
     const notes = join(folder, 'notes.pem');
     writeFileSync(notes, 'remember the milk\n');
 
-    const words = ({ caFile, certFile, keyFile }: Partial<ClientFiles>) => [
-      ...(caFile === undefined ? [] : ['--ca-file', caFile]),
-      ...(certFile === undefined ? [] : ['--cert-file', certFile]),
-      ...(keyFile === undefined ? [] : ['--cert-key-file', keyFile]),
-    ];
-    const status = (url: string, files: Partial<ClientFiles>) =>
-      h2oEdge(['status', '--broker', url, '--robot', 'robot-a', ...words(files)], folder);
     const { url, stopPort, port } = broker;
     const { caFile } = anna;
     const cases: Array<[what: string, url: string, files: Partial<ClientFiles>, complaint: RegExp]> = [
@@ -97,13 +110,44 @@ describe.skipIf(noMosquitto)('h2o-edge status over TLS says what is wrong (needs
       ['soon to expire', url, soon, /our certificate expires in 1\d days.*robot-a is offline/s],
       ['a good one', url, anna, /^h2o-edge: robot-a is offline/],
     ];
-    for (const [what, address, files, complaint] of cases) {
-      const { code, stdout, stderr } = await status(address, files);
-      expect(stderr, what).toMatch(complaint);
-      expect(stderr, what).toMatch(/ {2}→ .+\[E\d+ \w+\]/);
-      expect(stderr, what).not.toMatch(/SSL routines|^ {4}at /m);
-      expect({ code, stdout }, what).toEqual({ code: 1, stdout: '' });
+    for (const [what, address, { caFile: ca, certFile, keyFile }, complaint] of cases) {
+      const words = ['--broker', address, '--robot', 'robot-a'];
+      if (ca !== undefined) words.push('--ca-file', ca);
+      if (certFile !== undefined) words.push('--cert-file', certFile);
+      if (keyFile !== undefined) words.push('--cert-key-file', keyFile);
+      const said = await complaintOf(words);
+      expect(said, what).toMatch(complaint);
+      expect(said, what).toMatch(/ {2}→ .+\[E\d+ \w+\]/);
+      expect(said, what).not.toMatch(/SSL routines|^ {4}at /m);
     }
+
+    // As a process, once: it fails, and says nothing else.
+    const { code, stdout, stderr } = await h2oEdge(
+      ['status', '--broker', url, '--robot', 'robot-a', '--cert-file', stranger.certFile, '--ca-file', caFile],
+      folder,
+    );
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(/^h2o-edge: .*authority that it does not know\n {2}→ .+\[E400 notRunning\]\n$/);
+  });
+
+  it('lets nobody in whose certificate was revoked, from the next reload on', async () => {
+    const broker = await SecureMosquitto.start();
+    const anna = await broker.issue('operator', 'anna');
+    const bert = await broker.issue('operator', 'bert');
+    const lostLaptop = await broker.client(anna);
+    expect(lostLaptop.connected).toBe(true);
+    await broker.trust(broker.authority, [anna]);
+    broker.reload();
+    await until('the broker has read the list', async () => {
+      try {
+        (await broker.client(anna)).end(true);
+        return false;
+      } catch (error) {
+        expect(brokerTrouble(error, { url: broker.url, cert: anna.certFile }).problem).toMatch(/was revoked/);
+        return true;
+      }
+    });
+    expect((await broker.client(bert)).connected).toBe(true);
   });
 
   it('speaks nothing older than TLS 1.2', async () => {

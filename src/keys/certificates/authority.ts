@@ -1,11 +1,4 @@
-import {
-  createPublicKey,
-  generateKeyPairSync,
-  type KeyObject,
-  randomBytes,
-  webcrypto,
-  X509Certificate,
-} from 'node:crypto';
+import { createPublicKey, generateKeyPairSync, type KeyObject, randomBytes, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import type { Extension, JsonName, Name } from '@peculiar/x509';
 import { EdgeError } from '../../errors.ts';
@@ -18,6 +11,7 @@ import {
   validityOf,
   validityProblem,
 } from './describe-certificate.ts';
+import { ALGORITHM, library, signingKeyOf, webPublicKey, wholeSeconds } from './x509-library.ts';
 
 /** A certificate with the private key that belongs to it. */
 export interface Credentials {
@@ -39,8 +33,6 @@ export interface IssueOptions extends Validity {
   readonly hosts?: readonly string[];
 }
 
-/** ECDSA over P-256: what mosquitto, OpenSSL and the TLS libraries of small clients take. */
-const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 /** A robot without a clock that runs on a battery starts in the past: certificates hold from before they were made. */
 const BACKDATED_DAYS = 1;
 /** Twenty years. */
@@ -182,13 +174,7 @@ async function sign({
   const nameOf = (certificate: X509Certificate): Name => new x509.X509Certificate(certificate.raw).subjectName;
   const subjectName = subject instanceof X509Certificate ? nameOf(subject) : new x509.Name(subject);
   const publicKey = await webPublicKey(key);
-  const signingKey = await webcrypto.subtle.importKey(
-    'pkcs8',
-    signer.export({ type: 'pkcs8', format: 'der' }),
-    ALGORITHM,
-    false,
-    ['sign'],
-  );
+  const signingKey = await signingKeyOf(signer);
   const authority = kind === 'authority';
   const server = kind === 'broker';
   const { keyCertSign, cRLSign, digitalSignature } = x509.KeyUsageFlags;
@@ -247,36 +233,7 @@ function period(
   };
 }
 
-/** Loaded when a certificate is made and not before: a robot does not have it, and need not. */
-async function library() {
-  try {
-    await import('reflect-metadata');
-    return await import('@peculiar/x509');
-  } catch (error) {
-    throw new EdgeError(
-      'certificateInvalid',
-      'the library that makes certificates is not installed here',
-      'make them on another computer than the robot, where `npm ci` ran without --omit=optional',
-      { cause: error },
-    );
-  }
-}
-
 const newKey = (): KeyObject => generateKeyPairSync('ec', { namedCurve: ALGORITHM.namedCurve }).privateKey;
-
-async function webPublicKey(key: KeyObject) {
-  const publicKey = key.type === 'private' ? createPublicKey(key) : key;
-  if (publicKey.asymmetricKeyType !== 'ec' || publicKey.asymmetricKeyDetails?.namedCurve !== 'prime256v1') {
-    throw new EdgeError(
-      'certificateInvalid',
-      `this is a key of type ${publicKey.asymmetricKeyType}, not one of ECDSA over P-256`,
-      'use keys that h2o-edge made',
-    );
-  }
-  return await webcrypto.subtle.importKey('spki', publicKey.export({ type: 'spki', format: 'der' }), ALGORITHM, true, [
-    'verify',
-  ]);
-}
 
 /** RFC 5280 §4.1.2.2: positive, at most 20 bytes; random, so that nobody can guess what will be signed. */
 function newSerialNumber(): string {
@@ -285,5 +242,3 @@ function newSerialNumber(): string {
   bytes[0] = ((bytes[0] ?? 0) & 0x7f) | 0x40;
   return bytes.toString('hex');
 }
-
-const wholeSeconds = (milliseconds: number) => new Date(Math.floor(milliseconds / 1000) * 1000);

@@ -39,9 +39,14 @@ export function writeCredentials(certificateFile: string, { certificate, key }: 
 
 /** Puts a renewed certificate in the place of the old one, in one step. @throws EdgeError `certificateInvalid` */
 export function replaceCertificate(path: string, certificate: X509Certificate): void {
+  replacePublic(path, certificate.toString());
+}
+
+/** Puts something that is no secret in place, in one step. @throws EdgeError `certificateInvalid` */
+export function replacePublic(path: string, pem: string): void {
   const beside = `${path}.new`;
   try {
-    writeFileSync(beside, certificate.toString(), { mode: 0o644 });
+    writeFileSync(beside, pem, { mode: 0o644 });
     renameSync(beside, path);
   } catch (error) {
     rmSync(beside, { force: true });

@@ -42,6 +42,7 @@ describe.skipIf(noMosquitto)('a certificate that is replaced on the robot (needs
     await robot.killControl();
     await robot.startControl();
     await robot.status('the ear is up again', (status) => status.counters['estopClient.connections'] === 1);
+    await robot.reset();
     await robot.lift();
     await robot.stand();
     await operator.publishAsync(`h2o/v1/${ROBOT}/estop`, 'stop', { qos: 1 });

@@ -88,7 +88,9 @@ export class EstopConnection {
       const { socket, connectedEvent } = sockets.open((bytes) => this.#read(bytes));
       this.#socket = socket;
       socket.on('error', (error) => this.end(sockets.problemOf(error)));
-      socket.on('end', () => this.end('the broker closed the connection'));
+      socket.on('end', () =>
+        this.end(`the broker closed the connection${this.#subscribed ? '' : ' before it let us in'}`),
+      );
       socket.on('close', () => this.end('the connection was closed'));
       socket.once(connectedEvent, () => this.#greet());
     } catch (error) {

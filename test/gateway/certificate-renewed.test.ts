@@ -25,7 +25,12 @@ describe.skipIf(noMosquitto)('a certificate that is replaced on the robot (needs
       /"state":"waiting","problem":"[^"]*authority that it does not know/.test(robot.log),
     );
     const before = await robot.control.status();
-    expect(before).toMatchObject({ state: 'running', reasons: [] });
+    expect(before).toMatchObject({
+      state: 'running',
+      reasons: [],
+      broker: { problem: expect.stringContaining('an authority that it does not know') },
+    });
+    expect((await robot.order('status')).stdout).toMatch(/hears no stop over MQTT: the broker refuses our certificate/);
 
     copyFileSync(renewed.keyFile, files.keyFile);
     copyFileSync(renewed.certFile, files.certFile);

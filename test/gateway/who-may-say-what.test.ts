@@ -19,6 +19,23 @@ const FROM_ROBOT = [
 ];
 const TO_ROBOT = TOPICS.filter(({ direction }) => direction === 'to-robot').map(({ path }) => path);
 
+/** Beside the tree of `robot-a`, or too deep in it. */
+const NOBODYS = [
+  '$SYS/broker/uptime',
+  'h2o/v1/somewhere',
+  'h2o/v1/robot-a',
+  'h2o/v1/robot-a/state/more',
+  'h2o/v1/robot-a/command/response/one/more',
+  'h2o/v1/robot-a/estop/set',
+  'h2o/v1/robot-ab/state',
+  'h2o/v1/robot-/state',
+  'h2o/v1//state',
+  '/h2o/v1/robot-a/state',
+  'H2O/v1/robot-a/state',
+  'h2o/v2/robot-a/estop',
+  'estop',
+];
+
 const ROBOTS = ['robot-a', 'robot-b'] as const;
 
 interface Party {
@@ -101,8 +118,7 @@ describe.skipIf(noMosquitto)('with the mosquitto configuration that ships (needs
           );
         }
       }
-      expect(await takes(client, 'h2o/v1/somewhere'), `${who} writes elsewhere`).toBe(false);
-      expect(await takes(client, '$SYS/broker/uptime'), `${who} speaks as the broker`).toBe(false);
+      for (const topic of NOBODYS) expect(await takes(client, topic), `${who} writes ${topic}`).toBe(false);
     }
 
     const heard = Object.fromEntries(
@@ -173,5 +189,26 @@ describe.skipIf(noMosquitto)('with the mosquitto configuration that ships (needs
     // The second is its own and must come; the first was due before it.
     await until('the own will', () => heard.includes('h2o/v1/robot-a/state'));
     expect(heard).toEqual(['h2o/v1/robot-a/state']);
+  });
+
+  it('a crowd on the open port, and packets without end, take nothing from those with certificates', async () => {
+    const broker = await SecureMosquitto.start();
+    const crowd = await Promise.all(Array.from({ length: 70 }, () => broker.client().catch(() => undefined)));
+    const inside = crowd.filter((client) => client !== undefined);
+    expect(inside.length).toBeLessThanOrEqual(50);
+    expect(inside.length).toBeGreaterThan(0);
+    const operator = await broker.client(await broker.issue('operator', 'anna'));
+    expect(await takes(operator, 'h2o/v1/robot-a/estop')).toBe(true);
+
+    const [one] = inside;
+    if (!one) throw new Error('nobody came in');
+    const dismissed = new Promise<number | undefined>((resolve) => {
+      one.once('disconnect', ({ reasonCode }) => resolve(reasonCode));
+      one.once('close', () => resolve(undefined));
+    });
+    one.publish('h2o/v1/robot-a/estop', Buffer.alloc(600_000), { qos: 1 }, () => {});
+    // MQTT 5 §4.13: packet too large; or simply the end.
+    expect([0x95, undefined]).toContain(await dismissed);
+    expect(await takes(operator, 'h2o/v1/robot-a/estop')).toBe(true);
   });
 });

@@ -121,6 +121,8 @@ describe('a certificate of a private authority', () => {
   it('is not made by an authority that has expired, nor for a time that is none', async () => {
     const authority = await createAuthority('a', { now: NOW - 20 * DAY, days: 10 });
     await expect(issue(authority, 'robot')).rejects.toThrow(invalid);
+    for (const name of ['', 'x'.repeat(65), 'a\nCN=b'])
+      await expect(createAuthority(name, { now: NOW })).rejects.toThrow(usage);
     const good = await createAuthority('a', { now: NOW });
     for (const days of [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 100_000]) {
       await expect(issue(good, 'robot', days), String(days)).rejects.toThrow(usage);

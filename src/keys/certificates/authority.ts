@@ -2,7 +2,7 @@ import { createPublicKey, generateKeyPairSync, type KeyObject, randomBytes, X509
 import { isIP } from 'node:net';
 import type { Extension, JsonName, Name } from '@peculiar/x509';
 import { EdgeError } from '../../errors.ts';
-import { type CertificateRole, type Subject, VALID_DAYS } from './certificate-role.ts';
+import { type CertificateRole, checkAuthorityName, type Subject, VALID_DAYS } from './certificate-role.ts';
 import {
   CLIENT_AUTHENTICATION,
   DAY,
@@ -48,6 +48,7 @@ const HOST_NAME =
  * @throws EdgeError `certificateInvalid`, `usage`
  */
 export async function createAuthority(name: string, validity: Validity): Promise<Credentials> {
+  checkAuthorityName(name);
   const key = newKey();
   return { key, certificate: await sign({ kind: 'authority', subject: [{ CN: [name] }], key, signer: key, validity }) };
 }

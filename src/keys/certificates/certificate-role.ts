@@ -53,3 +53,9 @@ export function subjectOf(role: CertificateRole, name: string): Subject {
   }
   return { role, commonName: role, person: name };
 }
+
+/** @throws EdgeError `usage` when an authority cannot be called so */
+export function checkAuthorityName(name: string): void {
+  if (PERSON_NAME.test(name)) return;
+  throw new EdgeError('usage', `"${name}" is no name of an authority`, 'letters, digits, blank and ._@-, at most 64');
+}

@@ -67,10 +67,14 @@ it('h2o-edge keys makes certificates, shows them, and never writes over a privat
   expect(readFileSync(at('r1.key.pem'), 'utf8')).toBe(key);
   expect((await keys('inspect', '--days', '60')).code).toBe(0);
 
+  // The one before the renewal too: it has the same key.
   expect(lastLine(await keys('revoke', 'tls/r1.pem', '--json'))).toMatchObject({
     ok: true,
     file: 'tls/crl.pem',
-    revoked: [{ name: 'r1' }],
+    revoked: [
+      { name: 'r1', daysLeft: 824 },
+      { name: 'r1', daysLeft: 39 },
+    ],
   });
   // What would let everybody sign is not to be read by everybody.
   chmodSync(at('ca.key.pem'), 0o644);

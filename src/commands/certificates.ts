@@ -24,9 +24,12 @@ import {
 } from '../keys/certificates/describe-certificate.ts';
 import { REVOCATION_FILE, revocationList } from '../keys/certificates/revocation.ts';
 import {
+  ISSUED_FILE,
+  recordIssued,
   refuseToReplace,
   replaceCertificate,
   replacePublic,
+  withSameKeys,
   writeCredentials,
 } from '../keys/certificates/write-certificate.ts';
 import { say, sayJson } from './output.ts';
@@ -124,6 +127,7 @@ async function issue(role: CertificateRole, name: string, options: IssueOptions)
   refuseToReplace(path);
   const validity = { now: Date.now(), ...(days !== undefined && { days }) };
   const made = await issueCertificate({ authority: authorityIn(folder), subject, hosts, ...validity });
+  recordIssued(folder, made.certificate);
   writeCredentials(path, made);
   report(path, made.certificate, json);
   if (!json) say(`${keyFileOf(path)}: its private key; ${role} ${name} needs both, and ${AUTHORITY_FILE}`);
@@ -135,6 +139,7 @@ async function renew(paths: string[], { authority: folder, days, json }: IssueOp
   const renewed = [];
   for (const path of paths) {
     const certificate = await renewCertificate(readCertificate(path), { authority: signer, ...validity });
+    if (!certificate.ca) recordIssued(folder, certificate);
     replaceCertificate(path, certificate);
     // Its list of revocations ends with it, and begins anew.
     if (certificate.ca) await extendRevocations(folder, { certificate, key: signer.key }, []);
@@ -146,13 +151,16 @@ async function renew(paths: string[], { authority: folder, days, json }: IssueOp
 
 async function revoke(paths: string[], { authority: folder, json }: IssueOptions): Promise<void> {
   const signer = authorityIn(folder);
-  const certificates = paths.map(readCertificate);
+  const named = paths.map(readCertificate);
+  // Renewal changes the number of a certificate and not its key: what was stolen may be an older one.
+  const certificates = withSameKeys(folder, named);
   const path = await extendRevocations(folder, signer, certificates);
-  const revoked = certificates.map(facts);
-  if (json) sayJson({ ok: true, file: path, revoked });
-  else
-    for (const { role, name } of revoked)
-      say(`${path}: ${role} ${name} is revoked; bring it to the broker and reload it`);
+  if (json) {
+    sayJson({ ok: true, file: path, revoked: certificates.map(facts) });
+    return;
+  }
+  for (const { role, name } of named.map(facts)) say(`${path}: ${role} ${name} is revoked`);
+  say(`bring ${path} to the broker and reload it`);
 }
 
 /** @returns the file that was written */

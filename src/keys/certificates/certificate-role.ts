@@ -43,12 +43,12 @@ export function subjectOf(role: CertificateRole, name: string): Subject {
     }
     return { role, commonName: name, person: '' };
   }
-  // A certificate lies in a file of that name, and `ca.pem` and `crl.pem` are the authority's.
-  if (!PERSON_NAME.test(name) || ['ca', 'crl'].includes(name)) {
+  // A certificate lies in a file of that name, and these are the authority's.
+  if (!PERSON_NAME.test(name) || ['ca', 'crl', 'issued'].includes(name)) {
     throw new EdgeError(
       'usage',
       `"${name}" is no name of a${role === 'operator' ? 'n' : ''} ${role}`,
-      'letters, digits, blank and ._@-, at most 64, and not ca or crl',
+      'letters, digits, blank and ._@-, at most 64, and not ca, crl or issued',
     );
   }
   return { role, commonName: role, person: name };

@@ -1,10 +1,13 @@
 import type { X509Certificate } from 'node:crypto';
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { appendFileSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { EdgeError, messageOf } from '../../errors.ts';
 import { writePrivateKey } from '../key-pair.ts';
 import type { Credentials } from './authority.ts';
-import { keyFileOf } from './certificate-files.ts';
+import { keyFileOf, parseCertificates, readTlsFile } from './certificate-files.ts';
+
+/** Name of the record of all that an authority has signed, in its folder. */
+export const ISSUED_FILE = 'issued.pem';
 
 /**
  * Refuses to write over anything, before anything is made.
@@ -52,6 +55,29 @@ export function replacePublic(path: string, pem: string): void {
     rmSync(beside, { force: true });
     throw unwritable(path, error);
   }
+}
+
+/**
+ * Keeps a copy of everything that the authority has signed: a renewed certificate has another serial number, and whoever
+ * stole its predecessor has the same key. @throws EdgeError `certificateInvalid`
+ */
+export function recordIssued(authorityFolder: string, certificate: X509Certificate): void {
+  const path = join(authorityFolder, ISSUED_FILE);
+  try {
+    appendFileSync(path, certificate.toString(), { mode: 0o644 });
+  } catch (error) {
+    throw unwritable(path, error);
+  }
+}
+
+/** These, and all others that the authority has signed for the same keys. @throws EdgeError `fileUnreadable`, `certificateInvalid` */
+export function withSameKeys(authorityFolder: string, certificates: readonly X509Certificate[]): X509Certificate[] {
+  const path = join(authorityFolder, ISSUED_FILE);
+  const issued = existsSync(path)
+    ? parseCertificates(readTlsFile(path, 'record of certificates', 'check its permissions'), path)
+    : [];
+  const known = new Map([...certificates, ...issued].map((certificate) => [certificate.serialNumber, certificate]));
+  return [...known.values()].filter(({ publicKey }) => certificates.some((one) => one.publicKey.equals(publicKey)));
 }
 
 function makeFolder(path: string): void {

@@ -223,7 +223,8 @@ function certificatesIn(path: string): string[] {
   try {
     if (!statSync(path).isDirectory()) return [path];
     const names = readdirSync(path).filter(
-      (name) => /\.(pem|crt|cer)$/.test(name) && !/\bkey\b/.test(name) && name !== REVOCATION_FILE,
+      (name) =>
+        /\.(pem|crt|cer)$/.test(name) && !/\bkey\b/.test(name) && ![REVOCATION_FILE, ISSUED_FILE].includes(name),
     );
     return names.sort().map((name) => join(path, name));
   } catch (error) {

@@ -103,12 +103,9 @@ export class SecureMosquitto {
       cert: readFileSync(files.certFile),
       key: readFileSync(files.keyFile),
     };
-    const client = await connectAsync(files ? this.url : this.stopUrl, {
-      protocolVersion: 5,
-      reconnectPeriod: 0,
-      ...tls,
-      ...options,
-    });
+    const url = files ? this.url : this.stopUrl;
+    // One attempt: whoever is turned away is told so.
+    const client = await connectAsync(url, { protocolVersion: 5, reconnectPeriod: 0, ...tls, ...options }, false);
     client.on('error', () => {});
     onTestFinished(() => void client.end(true));
     return client;
@@ -138,10 +135,19 @@ export class SecureMosquitto {
   }
 
   async kill(): Promise<void> {
+    await this.#end('SIGKILL');
+  }
+
+  /** As `systemctl stop mosquitto`: what it keeps goes to disk. */
+  async stop(): Promise<void> {
+    await this.#end('SIGTERM');
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
     const child = this.#process;
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
     const gone = once(child, 'exit');
-    child.kill('SIGKILL');
+    child.kill(signal);
     await gone;
   }
 

@@ -211,4 +211,29 @@ describe.skipIf(noMosquitto)('with the mosquitto configuration that ships (needs
     expect([0x95, undefined]).toContain(await dismissed);
     expect(await takes(operator, 'h2o/v1/robot-a/estop')).toBe(true);
   });
+
+  it('a stop that anybody left with the broker outlives its restart, and anybody clears it', async () => {
+    const broker = await SecureMosquitto.start();
+    const files = await broker.issue('robot', 'robot-a');
+    const ear = async () => {
+      const robot = await broker.client(files);
+      const heard: Array<{ retain: boolean; length: number }> = [];
+      robot.on('message', (_, payload, { retain }) => heard.push({ retain, length: payload.length }));
+      const subscribe = { 'h2o/v1/robot-a/estop': { qos: 1, rap: true, rh: 0 } } as const;
+      await robot.subscribeAsync(subscribe);
+      return { heard, robot };
+    };
+    await (await broker.client()).publishAsync('h2o/v1/robot-a/estop', 'stop', { qos: 1, retain: true });
+    await broker.stop();
+    await broker.start();
+    const { heard } = await ear();
+    await until('the stop is still there', () => heard.length > 0);
+    expect(heard).toEqual([{ retain: true, length: 4 }]);
+
+    await (await broker.client()).publishAsync('h2o/v1/robot-a/estop', '', { qos: 1, retain: true });
+    const later = await ear();
+    // Whatever was retained has come before the answer to this.
+    expect(await takes(later.robot, 'h2o/v1/robot-a/state')).toBe(true);
+    expect(later.heard).toEqual([]);
+  });
 });

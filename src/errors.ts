@@ -20,6 +20,7 @@ export const ErrorCode = {
   signatureInvalid: 302,
   keyInvalid: 303,
   modelInvalid: 304,
+  certificateInvalid: 305,
   // 4xx: commands to a running robot
   notRunning: 400,
   requestRefused: 401,

@@ -142,6 +142,47 @@ describe.each(BROKERS)('the operator over $name', ({ missing, start }) => {
       expect(onDisk).toBe(false);
     });
 
+    it('is told by the state of the robot where no event is heard, and not by a state from before', async () => {
+      const { broker } = await startRobot();
+      const stopped = stateOf(
+        statusOf({
+          state: 'estopped',
+          estop: { latched: true, source: 'x', onDisk: true, problem: '' },
+          mcu: { ...statusOf().mcu, state: 'estopped' },
+        }),
+        { on: false, rows: 0, problem: '' },
+        1,
+      );
+      // Retained, from before: whoever connects gets it at once.
+      broker.publishState(stopped);
+      await until(() => broker.counters.published >= 2);
+      const client = await connect();
+      await until(() => client.state !== undefined);
+      expect(await client.estop('anna', undefined, 300)).toEqual({ stages: [], onDisk: false });
+
+      // A stop that the motor controller has not confirmed is none.
+      const notYet = setInterval(
+        () => broker.publishState({ ...stopped, mcu: { ...stopped.mcu, state: 'active' } }),
+        20,
+      );
+      try {
+        expect(await client.estop('anna', undefined, 300)).toEqual({ stages: [], onDisk: false });
+      } finally {
+        clearInterval(notYet);
+      }
+
+      const reached: string[] = [];
+      const result = client.estop('anna', (stage) => reached.push(stage), 60_000);
+      // What it says of itself once the broker has the stop.
+      const saying = setInterval(() => broker.publishState(stopped), 20);
+      try {
+        expect(await result).toEqual({ stages: ['confirmed', 'latched'], onDisk: true });
+      } finally {
+        clearInterval(saying);
+      }
+      expect(reached).toEqual(['confirmed', 'latched']);
+    });
+
     it('does not take the answer to another’s stop for its own', async () => {
       const { broker } = await startRobot();
       const client = await connect();

@@ -1,9 +1,10 @@
 import type { KeyObject } from 'node:crypto';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { type IClientPublishOptions, type MqttClient, connect as mqttConnect } from 'mqtt';
-import { EdgeError, messageOf } from '../errors.ts';
+import { EdgeError } from '../errors.ts';
 import { signCommand } from '../keys/command.ts';
-import type { BrokerAccess } from '../messages/broker-config.ts';
+import { type BrokerAccess, LEAST_TLS } from '../messages/broker-config.ts';
+import { brokerTrouble } from '../messages/broker-trouble.ts';
 import {
   type CommandResponse,
   commandResponse,
@@ -14,6 +15,7 @@ import {
   type StateMessage,
   stateMessage,
   type TelemetryMessage,
+  type TopicName,
   telemetryMessage,
   topic,
 } from '../messages/mqtt.ts';
@@ -43,6 +45,7 @@ export class BrokerClient {
   readonly #waiting = new Map<string, (response: CommandResponse) => void>();
   readonly #stateWaiters = new Set<() => void>();
   readonly #eventListeners = new Set<(event: EventMessage) => void>();
+  readonly #stateListeners = new Set<(state: StateMessage) => void>();
   #onState: (state: StateMessage) => void = () => {};
   #onTelemetry: (telemetry: TelemetryMessage) => void = () => {};
   #state: StateMessage | undefined;
@@ -76,16 +79,18 @@ export class BrokerClient {
         ...(ca !== undefined && { ca }),
         ...(cert !== undefined && { cert }),
         ...(key !== undefined && { key }),
+        ...LEAST_TLS,
       });
       const self = new BrokerClient(client, robot, clientId);
       await self.#begin(patience);
       return self;
     } catch (error) {
       client?.end(true);
+      const { problem, remedy } = brokerTrouble(error, options);
       throw new EdgeError(
         'notRunning',
-        `the broker ${url} does not answer: ${messageOf(error) || 'it cannot be reached'}`,
-        'check its address, your network and your credentials; to stop the robot now, cut its power',
+        `the broker ${url} does not answer: ${problem}`,
+        `${remedy}; to stop the robot now, cut its power`,
         { cause: error },
       );
     }
@@ -125,38 +130,62 @@ export class BrokerClient {
   }
 
   /**
-   * Stops the robot. Works also when the robot's gateway is dead.
+   * Stops the robot. Works also when the robot's gateway is dead. Where the broker lets us hear no events, what the robot
+   * is from then on is as good an answer: a state that says so after the broker has taken the stop.
    * @param reached told of each stage as it comes
-   * @param patience how long to wait for the motor controller's own word [ms]
+   * @param patience how long to wait for the motor controller's own word [ms]; states come every 2 s
    * @returns the stages that were reached, and whether the latch is on disk
+   * @throws EdgeError `requestRefused` when the broker does not let us stop
    */
   async estop(
     source: string,
     reached: (stage: EstopStage) => void = () => {},
-    patience = 2000,
+    patience = 2500,
   ): Promise<{ stages: EstopStage[]; onDisk: boolean }> {
     const stages: EstopStage[] = [];
     let onDisk = false;
     const id = randomUUID();
-    await new Promise<void>((resolve) => {
+    await new Promise<void>((resolve, reject) => {
       const finish = () => {
         clearTimeout(timer);
         this.#eventListeners.delete(listener);
+        this.#stateListeners.delete(stateListener);
         resolve();
       };
       const timer = setTimeout(finish, patience);
+      const reach = (stage: EstopStage) => {
+        if (stages.includes(stage)) return;
+        stages.push(stage);
+        reached(stage);
+      };
+      let eventsAreHeard = false;
+      const stateListener = (state: StateMessage) => {
+        if (eventsAreHeard || !state.online || !state.estop.latched || state.mcu.state !== 'estopped') return;
+        reach('confirmed');
+        if (!state.estop.onDisk) return;
+        onDisk = true;
+        reach('latched');
+        finish();
+      };
       const listener = (event: EventMessage) => {
         const parsed = estopStageEvent.safeParse(event);
         // Only what answers this very stop counts: another's may be old.
-        if (!parsed.success || !parsed.data.ids.includes(id) || stages.includes(parsed.data.stage)) return;
-        stages.push(parsed.data.stage);
+        if (!parsed.success || !parsed.data.ids.includes(id)) return;
+        eventsAreHeard = true;
         onDisk ||= parsed.data.onDisk === true;
-        reached(parsed.data.stage);
+        reach(parsed.data.stage);
         if (stages.length === 3) finish();
       };
       this.#eventListeners.add(listener);
       // No expiry: a stop that comes late is still a stop.
-      this.#publish(topic(this.#robot, 'estop'), JSON.stringify({ source: source.slice(0, 64), id }), { qos: 1 });
+      const message = JSON.stringify({ source: source.slice(0, 64), id });
+      this.#client.publish(topic(this.#robot, 'estop'), message, { qos: 1 }, (error) => {
+        if (!error) this.#stateListeners.add(stateListener);
+        else if (isForbidden(error)) {
+          reject(forbidden('estop', 'use a certificate that may, or cut the power of the motors now'));
+          finish();
+        }
+      });
     });
     return { stages, onDisk };
   }
@@ -201,8 +230,11 @@ export class BrokerClient {
     client.removeAllListeners('close');
     // MQTT.js throws errors that nobody listens to; it connects again by itself.
     client.on('error', () => {});
-    const names = [this.#responseTopic, topic(this.#robot, 'state'), topic(this.#robot, 'event')];
-    await client.subscribeAsync(names, { qos: 1 });
+    await client.subscribeAsync(topic(this.#robot, 'state'), { qos: 1 });
+    // Whoever may only stop may not hear these, and must be able to stop all the same. A broker that says so is believed
+    // when an answer is wanted and does not come.
+    const rest = [this.#responseTopic, topic(this.#robot, 'event')];
+    await Promise.all(rest.map((on) => client.subscribeAsync(on, { qos: 1 }).catch(() => {})));
   }
 
   /** @throws EdgeError `notRunning` when the robot says, or its last will says, that it is offline */
@@ -233,19 +265,24 @@ export class BrokerClient {
   ): Promise<Extract<CommandResponse, { ok: true }>> {
     await this.#requireOnline();
     const id = randomUUID();
-    const response = await new Promise<CommandResponse | undefined>((resolve) => {
+    const response = await new Promise<CommandResponse | undefined>((resolve, reject) => {
       const timer = setTimeout(() => resolve(undefined), ANSWER_TIMEOUT);
       this.#waiting.set(id, (received) => {
         clearTimeout(timer);
         resolve(received);
       });
-      this.#publish(topic(this.#robot, on), JSON.stringify({ id, ...body }), {
-        qos: 1,
-        properties: {
-          responseTopic: this.#responseTopic,
-          correlationData: Buffer.from(id),
-          messageExpiryInterval: REQUEST_EXPIRY,
-        },
+      const properties = {
+        responseTopic: this.#responseTopic,
+        correlationData: Buffer.from(id),
+        messageExpiryInterval: REQUEST_EXPIRY,
+      };
+      this.#client.publish(topic(this.#robot, on), JSON.stringify({ id, ...body }), { qos: 1, properties }, (error) => {
+        if (!isForbidden(error)) return;
+        clearTimeout(timer);
+        this.#waiting.delete(id);
+        reject(
+          forbidden(on, "show an operator's certificate: `--cert-file`; stopping may need none: `h2o-edge estop`"),
+        );
       });
     });
     this.#waiting.delete(id);
@@ -275,6 +312,7 @@ export class BrokerClient {
         this.#state = parsed.message;
         for (const settle of this.#stateWaiters) settle();
         this.#onState(parsed.message);
+        for (const listener of [...this.#stateListeners]) listener(parsed.message);
         break;
       }
       case topic(this.#robot, 'event'): {
@@ -292,6 +330,12 @@ export class BrokerClient {
     }
   }
 }
+
+/** MQTT 5 §3.4.2.1: not authorized. */
+const isForbidden = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 0x87;
+
+const forbidden = (on: TopicName, remedy: string) =>
+  new EdgeError('requestRefused', `the broker does not let us publish on "${on}" of this robot`, remedy);
 
 const noAnswer = (request: string) =>
   new EdgeError('noAnswer', `the robot did not answer "${request}"`, 'try again; `h2o-edge estop` if in doubt');

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { EdgeError, messageOf } from '../errors.ts';
 import { generateKeyPair, keyId, readPublicKey, writePrivateKey, writePublicKey } from '../keys/key-pair.ts';
 import { formatTrustFile, type Role, readTrustFile, roles, trustEntry } from '../keys/trust-store.ts';
+import { registerCertificates } from './certificates.ts';
 import { findConfig, withConfig } from './context.ts';
 import { say, sayJson } from './output.ts';
 
@@ -13,7 +14,9 @@ interface TrustOptions {
 }
 
 export function registerKeys(program: Command): void {
-  const keys = program.command('keys').description('keys of operators and of those who release policies');
+  const keys = program
+    .command('keys')
+    .description('signing keys of operators and of those who release policies; certificates for TLS');
   const role = (command: Command) =>
     command.addOption(
       command.createOption('--role <role>', 'what the key may do').choices(roles).makeOptionMandatory(),
@@ -55,6 +58,8 @@ export function registerKeys(program: Command): void {
       else if (entries.length === 0) say(`${path}: nobody is trusted`);
       else for (const { id, role, name } of entries) say(`${id}  ${role}  ${name}`);
     });
+
+  registerCertificates(keys);
 }
 
 const withTrust = (command: Command): Command =>

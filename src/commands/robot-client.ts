@@ -1,13 +1,15 @@
 import type { KeyObject } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import { EdgeError } from '../errors.ts';
 import { readPrivateKey } from '../keys/key-pair.ts';
+import { accessBroker, accessWarnings } from '../messages/broker-config.ts';
 import type { EstopStage, Command as RobotCommand } from '../messages/requests.ts';
 import type { Status } from '../messages/status.ts';
 import { BrokerClient } from './broker-client.ts';
 import { configPath, connectToControl, findConfig, OPERATOR_KEY_NAME, withConfig } from './context.ts';
+import { complain } from './output.ts';
 
 /** What can be said to a robot, over its own socket or over a broker: the same words. */
 export interface RobotClient {
@@ -30,6 +32,8 @@ export interface RobotOptions {
   username?: string;
   passwordFile?: string;
   caFile?: string;
+  certFile?: string;
+  certKeyFile?: string;
   key?: string;
 }
 
@@ -43,7 +47,15 @@ export const withRobot = (command: Command): Command =>
     .option('--robot <name>', 'with --broker: name of the robot')
     .option('--username <name>', 'with --broker')
     .option('--password-file <file>', 'with --broker')
-    .option('--ca-file <file>', 'with --broker: certificate authority, PEM');
+    .option(
+      '--ca-file <file>',
+      "with --broker: certificate authority, PEM (default: ca.pem beside the certificate, or the system's)",
+    )
+    .option('--cert-file <file>', 'with --broker mqtts://…: who you are, PEM, where the broker wants to know')
+    .option(
+      '--cert-key-file <file>',
+      'with --cert-file: its private key (default: beside it, NAME.key.pem to NAME.pem)',
+    );
 
 /** For commands that start something. */
 export const withKey = (command: Command): Command =>
@@ -58,17 +70,23 @@ export async function connectToRobot(options: RobotOptions): Promise<RobotClient
 
 /** @throws EdgeError `notRunning`, `usage` */
 export async function connectOverBroker(options: RobotOptions): Promise<BrokerClient> {
-  const { broker: url, robot, username, passwordFile, caFile } = options;
+  const { broker: url, robot } = options;
   if (url === undefined || robot === undefined) {
     throw new EdgeError('usage', '--broker and --robot go together', 'name the broker and the robot');
   }
-  return await BrokerClient.connect({
+  const access = accessBroker({
     url,
-    robot,
-    ...(username !== undefined && { username }),
-    ...(passwordFile !== undefined && { password: readFileSync(passwordFile, 'utf8').trimEnd() }),
-    ...(caFile !== undefined && { ca: readFileSync(caFile) }),
+    username: options.username ?? '',
+    passwordFile: options.passwordFile ?? '',
+    caFile: options.caFile ?? '',
+    certFile: options.certFile ?? '',
+    keyFile: options.certKeyFile ?? '',
   });
+  for (const warning of accessWarnings(access, Date.now())) {
+    if (warning.now) throw new EdgeError('certificateInvalid', warning.problem, warning.remedy);
+    complain(`h2o-edge: ${warning.problem}\n  → ${warning.remedy}`);
+  }
+  return await BrokerClient.connect({ ...access, robot });
 }
 
 /** The operator's key: the one that is named, else the one that `init` put beside the configuration. */

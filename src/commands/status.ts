@@ -24,7 +24,7 @@ const degrees = (radians: number) => ((radians * 180) / Math.PI).toFixed(1);
 
 /** The status in words, a line a thought. */
 export function describeStatus(status: Status): string[] {
-  const { estimate, latencyUs, mcu, scheduling } = status;
+  const { broker, estimate, latencyUs, mcu, scheduling } = status;
   const lines = [
     `${status.name} (${status.robot}): ${status.state}, asked for: ${describeMode(status.mode)}`,
     ...status.reasons.map((reason) => `  ${reason.action}: ${reason.says} [${reason.id}]\n    → ${reason.remedy}`),
@@ -32,6 +32,7 @@ export function describeStatus(status: Status): string[] {
   if (status.limits.length > 0) lines.push(`limits acting: ${status.limits.join(', ')}`);
   if (status.estop.latched)
     lines.push(`e-stop latched by ${status.estop.source}${status.estop.onDisk ? '' : ', NOT on disk'}`);
+  if (broker && broker.state !== 'connected') lines.push(`hears no stop over MQTT: ${broker.problem || broker.state}`);
   if (estimate) {
     lines.push(
       `pitch ${degrees(estimate.pitch)}°  speed ${estimate.v.toFixed(3)} m/s  x ${estimate.x.toFixed(3)} m  torque ${estimate.torque.toFixed(2)} N·m  battery ${estimate.battery} V`,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { Allowance } from '../allowance.ts';
 import { loadTrustStore } from '../keys/trust-store.ts';
-import { brokerAccess } from '../messages/broker-config.ts';
+import { accessWarnings, brokerAccess } from '../messages/broker-config.ts';
 import type { Config } from '../messages/config.ts';
 import { encodeRow } from '../messages/row.ts';
 import { loadRobot } from '../robot/robot.ts';
@@ -174,6 +174,7 @@ export class Control {
 
     const access = brokerAccess(config);
     if (access) {
+      for (const warning of accessWarnings(access, Date.now(), config.name)) log.warn(warning, 'certificate');
       const ear = new EstopClient({
         ...access,
         robot: config.name,

@@ -119,6 +119,7 @@ export class StatusReport {
         'session.mcuRestarts': session.restarts,
         'session.framesBefore': source.beforeSession,
       },
+      broker: this.estopClient ? { state: this.estopClient.state, problem: this.estopClient.problem } : null,
       link: { path: config.serial.path, open: link.isOpen, lastProblem: link.health.lastProblem },
       controllers: [...policies.values()].map(({ id, task, rate }) => ({ id, task, rate })),
       refusedPolicies: Object.fromEntries(refused),

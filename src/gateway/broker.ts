@@ -1,7 +1,8 @@
 import { type ISubscriptionMap, type MqttClient, connect as mqttConnect } from 'mqtt';
 import { BehaviorSubject, type Observable } from 'rxjs';
 import { messageOf } from '../errors.ts';
-import type { BrokerAccess } from '../messages/broker-config.ts';
+import { type BrokerAccess, LEAST_TLS } from '../messages/broker-config.ts';
+import { brokerTrouble } from '../messages/broker-trouble.ts';
 import {
   type CommandResponse,
   type EventMessage,
@@ -20,6 +21,10 @@ export interface BrokerOptions extends BrokerAccess {
   readonly robot: string;
   /** for the gateway's own log: events of the connection itself, which the broker learns of late or never */
   readonly onEvent?: (event: EventMessage) => void;
+  /** for the gateway's own log: why there is no connection, whenever that changes */
+  readonly onProblem?: (problem: string) => void;
+  /** reads the files again before every connection, so that a renewed certificate is used by itself */
+  readonly renewed?: () => BrokerAccess | undefined;
   /** wall clock [ms since 1970] */
   readonly wall?: () => number;
   /** monotonic [ms] */
@@ -78,7 +83,10 @@ export class Broker {
   };
   /** why there is no connection; empty while there is one */
   problem = 'not started';
+  /** the problem of which the log knows */
+  #reported = '';
   readonly #options: BrokerOptions;
+  #access: BrokerAccess;
   readonly #wall: () => number;
   readonly #now: () => number;
   readonly #backoff = new BrokerBackoff();
@@ -97,6 +105,7 @@ export class Broker {
 
   constructor(options: BrokerOptions) {
     this.#options = options;
+    this.#access = options;
     this.#wall = options.wall ?? Date.now;
     this.#now = options.now ?? (() => performance.now());
   }
@@ -178,9 +187,11 @@ export class Broker {
   }
 
   #connect(): void {
-    const { url, robot, username, password, ca, cert, key } = this.#options;
+    const { robot } = this.#options;
     let client: MqttClient;
     try {
+      this.#access = this.#options.renewed?.() ?? this.#access;
+      const { url, username, password, ca, cert, key } = this.#access;
       client = mqttConnect(url, {
         protocolVersion: 5,
         clientId: `h2o-${robot}-gateway`,
@@ -197,6 +208,7 @@ export class Broker {
         ...(ca !== undefined && { ca }),
         ...(cert !== undefined && { cert }),
         ...(key !== undefined && { key }),
+        ...LEAST_TLS,
         // Above the longest payload that is looked at, so that one too long is refused with a reason by us.
         properties: { receiveMaximum: 16, maximumPacketSize: LONGEST_PACKET },
         will: {
@@ -233,7 +245,7 @@ export class Broker {
       takenOver = reasonCode === SESSION_TAKEN_OVER;
       lost(`the broker ended the connection (${reasonCode})`);
     });
-    client.on('error', (error) => lost(messageOf(error) || 'the broker cannot be reached'));
+    client.on('error', (error) => lost(brokerTrouble(error, this.#access).problem));
     client.on('close', () => lost('the connection was closed'));
   }
 
@@ -252,6 +264,7 @@ export class Broker {
       this.counters.connections += 1;
       this.#upSince = this.#now();
       this.problem = '';
+      this.#reported = '';
       this.#connected$.next(true);
       if (this.#state) this.publishState(this.#state);
       this.#sendEvents();
@@ -264,6 +277,8 @@ export class Broker {
     const takenOver = (since !== undefined && this.#backoff.lived(this.#now() - since)) || dismissed;
     this.counters.failures += 1;
     this.problem = problem;
+    if (problem !== this.#reported) this.#options.onProblem?.(problem);
+    this.#reported = problem;
     this.#disconnected();
     const wait = takenOver ? this.#backoff.afterTakeover() : this.#backoff.afterFailure();
     this.#retry = setTimeout(() => this.#connect(), wait);

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { brokerAccess } from '../messages/broker-config.ts';
+import { accessWarnings, brokerAccess } from '../messages/broker-config.ts';
 import type { Config } from '../messages/config.ts';
 import { MQTT_SCHEMA, type RecordingState } from '../messages/mqtt.ts';
 import { offlineState, stateOf } from '../messages/mqtt-state.ts';
@@ -58,7 +58,17 @@ export class Gateway {
     });
     const access = brokerAccess(config);
     const onEvent = (event: object) => log.info(event, 'broker');
-    const broker = access && new Broker({ ...access, robot: config.name, onEvent });
+    const broker =
+      access &&
+      new Broker({
+        ...access,
+        robot: config.name,
+        onEvent,
+        onProblem: (problem) => log.warn({ problem }, 'no connection to the broker'),
+        renewed: () => brokerAccess(config),
+      });
+    for (const warning of access ? accessWarnings(access, Date.now(), config.name) : [])
+      log.warn(warning, 'certificate');
     this.#broker = broker;
     this.#states = new StatePublisher((state) => broker?.publishState(state), now);
     this.#telemetry = new TelemetryThinner((telemetry) => broker?.publishTelemetry(telemetry));

@@ -1,5 +1,6 @@
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
+import { RESERVED_NAMES } from '../keys/certificates/certificate-role.ts';
 import { readYamlFile } from '../yaml-file.ts';
 
 /** Configuration of one robot. Descriptions become the comments of the file that `h2o-edge init` writes. */
@@ -7,6 +8,9 @@ export const configSchema = z.strictObject({
   name: z
     .string()
     .regex(/^[a-z0-9][a-z0-9-]{0,31}$/, { error: 'lower case letters, digits and "-", at most 32' })
+    .refine((name) => !RESERVED_NAMES.includes(name), {
+      error: `must not be ${RESERVED_NAMES.join(', ')}: these are roles`,
+    })
     .default('robot-1')
     .describe('Name of this robot; signed commands are for one name only.'),
   robot: z
@@ -60,7 +64,20 @@ export const configSchema = z.strictObject({
         .describe('MQTT 5 broker, for example mqtt://192.168.1.2:1883. Empty: none; everything local works without.'),
       username: z.string().default('').describe('Empty: none.'),
       passwordFile: z.string().default('').describe('File that holds the password. Empty: none.'),
-      caFile: z.string().default('').describe("Certificate authority of the broker, PEM. Empty: the system's."),
+      caFile: z
+        .string()
+        .default('')
+        .describe(
+          "Certificate authority of the broker, PEM. Empty: ca.pem beside certFile if it is there, else the system's.",
+        ),
+      certFile: z
+        .string()
+        .default('')
+        .describe('Certificate of this robot, PEM, where the broker wants one; see docs/broker.md. Empty: none.'),
+      keyFile: z
+        .string()
+        .default('')
+        .describe('Private key of certFile, PEM. Empty: beside it, NAME.key.pem to NAME.pem.'),
     })
     .prefault({})
     .describe('The way to trainers and operators elsewhere.'),
@@ -111,6 +128,8 @@ export function loadConfig(path: string): Config {
       ...config.broker,
       passwordFile: config.broker.passwordFile && here(config.broker.passwordFile),
       caFile: config.broker.caFile && here(config.broker.caFile),
+      certFile: config.broker.certFile && here(config.broker.certFile),
+      keyFile: config.broker.keyFile && here(config.broker.keyFile),
     },
   };
 }

@@ -2,20 +2,23 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { asyncApiYaml } from './asyncapi.ts';
 import { configReference } from './config-reference.ts';
+import { anyoneAcl, certificateAcl } from './mosquitto-acl.ts';
 
-/** A documentation file that is made from the schemas. */
+/** A file of the documentation, or for a broker, that is made from the schemas. */
 export interface GeneratedDoc {
   readonly path: string;
   readonly text: string;
 }
 
-const inDocs = (name: string) => fileURLToPath(new URL(`../../docs/${name}`, import.meta.url));
+const inProject = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 
 /** Every generated documentation file as it must be. */
 export function generatedDocs(): GeneratedDoc[] {
   return [
-    { path: inDocs('asyncapi.yaml'), text: asyncApiYaml() },
-    { path: inDocs('configuration.md'), text: configReference() },
+    { path: inProject('docs/asyncapi.yaml'), text: asyncApiYaml() },
+    { path: inProject('docs/configuration.md'), text: configReference() },
+    { path: inProject('systemd/mosquitto/certificate.acl'), text: certificateAcl() },
+    { path: inProject('systemd/mosquitto/anyone.acl'), text: anyoneAcl() },
   ];
 }
 

@@ -52,6 +52,8 @@ export const statusSchema = z.strictObject({
   /** arrival of a sensor frame to the write of its answer [µs] */
   latencyUs: histogramSchema,
   counters: z.record(z.string(), z.number()),
+  /** control's own connection to the broker, on which stops come; null where no broker is configured */
+  broker: z.strictObject({ state: z.string(), problem: z.string() }).nullable(),
   link: z.strictObject({ path: z.string(), open: z.boolean(), lastProblem: z.string() }),
   controllers: z.array(z.strictObject({ id: z.string(), task: z.string(), rate: z.number() })),
   refusedPolicies: z.record(z.string(), z.string()),

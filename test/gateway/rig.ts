@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { onTestFailed, onTestFinished } from 'vitest';
 import { BrokerClient } from '../../src/commands/broker-client.ts';
 import { OPERATOR_KEY_NAME } from '../../src/commands/context.ts';
+import type { Config } from '../../src/messages/config.ts';
 import { type DirectoryReport, verifyDirectory } from '../../src/recording/verify.ts';
 import {
   CLI,
@@ -20,6 +21,15 @@ import { Listener } from './listener.ts';
 
 /** Name of the robot of every test. */
 export const ROBOT = 'test-robot';
+
+/** A broker as the robot's configuration names it. */
+export interface RigBroker {
+  readonly url: string;
+  /** where it wants certificates */
+  readonly robotFiles?: Partial<Config['broker']>;
+}
+
+const NO_FILES: Config['broker'] = { url: '', username: '', passwordFile: '', caFile: '', certFile: '', keyFile: '' };
 
 /** A gateway process of its own. */
 export class TestGateway {
@@ -71,7 +81,7 @@ export class TestGateway {
 
 export interface RigOptions extends RobotOptions {
   /** address of the broker; none if not given */
-  readonly broker?: { readonly url: string };
+  readonly broker?: RigBroker;
   /** `false`: the test starts it, or nobody does */
   readonly gateway?: boolean;
 }
@@ -79,16 +89,16 @@ export interface RigOptions extends RobotOptions {
 /** A simulated robot with control and gateway, all of them processes of their own, and perhaps a broker. */
 export class Rig {
   readonly robot: TestRobot;
-  readonly broker: { readonly url: string } | undefined;
+  readonly broker: RigBroker | undefined;
   gateway: TestGateway | undefined;
 
-  private constructor(robot: TestRobot, broker: { readonly url: string } | undefined) {
+  private constructor(robot: TestRobot, broker: RigBroker | undefined) {
     this.robot = robot;
     this.broker = broker;
   }
 
   static async start({ broker, gateway = true, config, ...options }: RigOptions = {}): Promise<Rig> {
-    const access = broker && { broker: { url: broker.url, username: '', passwordFile: '', caFile: '' } };
+    const access = broker && { broker: { ...NO_FILES, ...broker.robotFiles, url: broker.url } };
     const robot = await TestRobot.withoutControl({ ...options, config: { ...access, ...config } });
     const rig = new Rig(robot, broker);
     if (gateway) rig.startGateway();
@@ -158,7 +168,7 @@ export class Rig {
     return this.remotely(...words, '--key', this.operatorKey);
   }
 
-  #needBroker(): { readonly url: string } {
+  #needBroker(): RigBroker {
     if (!this.broker) throw new Error('this rig has no broker');
     return this.broker;
   }

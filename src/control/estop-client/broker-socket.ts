@@ -2,6 +2,8 @@ import { lookup as systemLookup } from 'node:dns';
 import { connect, type LookupFunction, type Socket, type TcpNetConnectOpts } from 'node:net';
 import { createSecureContext, type SecureContext, connect as tlsConnect } from 'node:tls';
 import { EdgeError, messageOf } from '../../errors.ts';
+import { LEAST_TLS } from '../../messages/broker-config.ts';
+import { brokerTrouble } from '../../messages/broker-trouble.ts';
 
 export interface BrokerAddress {
   /** `mqtt://host:1883` or `mqtts://host:8883` */
@@ -18,13 +20,16 @@ export const BYTES_PER_TURN = 1024;
 
 /** Opens sockets to one broker. Made once, before the robot runs: reading certificates takes milliseconds. */
 export class BrokerSockets {
+  readonly #address: BrokerAddress;
   readonly #host: string;
   readonly #port: number;
   readonly #secure: SecureContext | undefined;
   readonly #lookup = singleLookup();
 
   /** @throws EdgeError `configInvalid` */
-  constructor({ url, ca, cert, key }: BrokerAddress) {
+  constructor(address: BrokerAddress) {
+    const { url, ca, cert, key } = address;
+    this.#address = address;
     const parsed = parse(url);
     const scheme = parsed?.protocol ?? '';
     const secure = ['mqtts:', 'ssl:', 'tls:'].includes(scheme);
@@ -39,7 +44,7 @@ export class BrokerSockets {
     this.#port = Number(parsed.port || (secure ? 8883 : 1883));
     try {
       this.#secure = secure
-        ? createSecureContext({ ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) })
+        ? createSecureContext({ ...LEAST_TLS, ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) })
         : undefined;
     } catch (error) {
       throw new EdgeError(
@@ -48,6 +53,11 @@ export class BrokerSockets {
         'check ca, cert and key of the broker',
       );
     }
+  }
+
+  /** Why a connection failed, in words. */
+  problemOf(error: unknown): string {
+    return brokerTrouble(error, this.#address).problem;
   }
 
   /**

@@ -18,6 +18,7 @@ function rig() {
           read = given;
           return { socket, connectedEvent: 'connect' };
         },
+        problemOf: String,
       },
       clock: new TestClock(),
       clientId: 'c',

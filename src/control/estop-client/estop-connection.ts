@@ -30,7 +30,7 @@ export interface BrokerLimits {
 }
 
 export interface ConnectionParts {
-  readonly sockets: Pick<BrokerSockets, 'open'>;
+  readonly sockets: Pick<BrokerSockets, 'open' | 'problemOf'>;
   readonly clock: Clock;
   readonly clientId: string;
   readonly topic: string;
@@ -87,8 +87,10 @@ export class EstopConnection {
     try {
       const { socket, connectedEvent } = sockets.open((bytes) => this.#read(bytes));
       this.#socket = socket;
-      socket.on('error', (error) => this.end(messageOf(error)));
-      socket.on('end', () => this.end('the broker closed the connection'));
+      socket.on('error', (error) => this.end(sockets.problemOf(error)));
+      socket.on('end', () =>
+        this.end(`the broker closed the connection${this.#subscribed ? '' : ' before it let us in'}`),
+      );
       socket.on('close', () => this.end('the connection was closed'));
       socket.once(connectedEvent, () => this.#greet());
     } catch (error) {

@@ -95,7 +95,7 @@ export interface Guarded extends Decided {
   readonly command: SafeCommand;
   readonly robotState: RobotState;
   readonly limits: number;
-  readonly conditions: number;
+  readonly conditions: bigint;
 }
 
 /** actuate */

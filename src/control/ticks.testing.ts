@@ -95,7 +95,7 @@ export function actuated({
     command,
     robotState: 'running',
     limits: 0,
-    conditions: 0,
+    conditions: 0n,
     latencyUs: 100,
     written: true,
     ...over,

@@ -304,9 +304,22 @@ export const FAILSAFE_TABLE = [
 
 export type ConditionId = (typeof FAILSAFE_TABLE)[number]['id'];
 
+/** Ids in the table's order. */
+export const CONDITION_IDS: readonly ConditionId[] = FAILSAFE_TABLE.map((row) => row.id);
+
+/** Masks of conditions have 64 bits, in memory and in rows; the table holds no more. */
+export const MOST_CONDITIONS = 64;
+
+/** Bit of each row, in the table's order. */
+export const CONDITION_BITS: readonly bigint[] = FAILSAFE_TABLE.map((_, index) => 1n << BigInt(index));
+
 /** Bit of a condition in a mask. */
-export const conditionBit = (id: ConditionId): number => 1 << FAILSAFE_TABLE.findIndex((row) => row.id === id);
+export const conditionBit = (id: ConditionId): bigint => 1n << BigInt(CONDITION_IDS.indexOf(id));
+
+type Row = Condition & { readonly id: ConditionId };
+
+const NO_CONDITIONS: readonly Row[] = [];
 
 /** The rows whose bits are set, in the table's order. */
-export const activeConditions = (mask: number): ReadonlyArray<Condition & { readonly id: ConditionId }> =>
-  FAILSAFE_TABLE.filter((_, bit) => (mask >>> bit) & 1);
+export const activeConditions = (mask: bigint): readonly Row[] =>
+  mask === 0n ? NO_CONDITIONS : FAILSAFE_TABLE.filter((_, index) => (mask & (CONDITION_BITS[index] ?? 0n)) !== 0n);

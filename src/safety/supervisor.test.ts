@@ -70,16 +70,16 @@ const ids = FAILSAFE_TABLE.map((row) => row.id);
 
 describe('every row of the failsafe table', () => {
   it.each(ids)('%s: does nothing while it does not hold', (id) => {
-    expect(seen(running, goodFacts).active & conditionBit(id)).toBe(0);
+    expect(seen(running, goodFacts).active & conditionBit(id)).toBe(0n);
   });
 
   it.each(FAILSAFE_TABLE.map((row) => [row.id, row.action, row.debounce] as const))(
     '%s: ends in what its action "%s" says, after %i frames and not before',
     (id, action, debounce) => {
       const before = seen(running, factsFor(id), debounce - 1);
-      expect(before.active & conditionBit(id)).toBe(0);
+      expect(before.active & conditionBit(id)).toBe(0n);
       const tripped = seen(running, factsFor(id), debounce);
-      expect(tripped.active & conditionBit(id)).not.toBe(0);
+      expect(tripped.active & conditionBit(id)).not.toBe(0n);
       expect(tripped.robotState).toBe(ENDS[action]);
       expect(inFallback(tripped)).toBe(action === 'fallback');
     },
@@ -88,7 +88,7 @@ describe('every row of the failsafe table', () => {
   it.each(FAILSAFE_TABLE.map((row) => [row.id, row.clears] as const))('%s: clears when it says (%s)', (id, clears) => {
     const tripped = seen(running, factsFor(id));
     const gone = seen(tripped, goodFacts, 1);
-    const isActive = (state: SafetyState) => (state.active & conditionBit(id)) !== 0;
+    const isActive = (state: SafetyState) => (state.active & conditionBit(id)) !== 0n;
     expect(isActive(gone)).toBe(clears !== 'itself');
     expect(isActive(seen(disarm(gone), goodFacts, 1))).toBe(clears === 'reset');
     expect(isActive(seen(reset(gone), goodFacts, 1))).toBe(false);
@@ -98,7 +98,7 @@ describe('every row of the failsafe table', () => {
     const dangerous: ConditionId[] = ['tilt', 'wheel-overspeed', 'attitude-implausible'];
     if (!dangerous.includes(id)) return;
     const nan = { ...goodFacts, tilt: Number.NaN, wheelSpeed: Number.NaN, attitudeNorm: Number.NaN };
-    expect(seen(running, nan).active & conditionBit(id)).not.toBe(0);
+    expect(seen(running, nan).active & conditionBit(id)).not.toBe(0n);
   });
 });
 
@@ -111,7 +111,7 @@ describe('simultaneous conditions', () => {
         const both = seen(running, factsFor(one.id, other.id));
         const wanted = Math.max(rank(one.action), rank(other.action));
         expect(rank(highestAction(both.active)), `${one.id} and ${other.id}`).toBeGreaterThanOrEqual(wanted);
-        expect(both.active & conditionBit(one.id), `${one.id} beside ${other.id}`).not.toBe(0);
+        expect(both.active & conditionBit(one.id), `${one.id} beside ${other.id}`).not.toBe(0n);
       }
     }
   });

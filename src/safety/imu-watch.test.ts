@@ -89,7 +89,7 @@ describe('an IMU that lies', () => {
         turn[axis] = angle / dt;
         for (let frame = 0; frame < 10; frame++) {
           imu.turn([0.1, -0.2, 0.1], { attitude: integrateRate(imu.attitude, turn, dt) });
-          expect(imu.watch.attitudeError).toBeGreaterThan(0.15);
+          expect(imu.watch.attitudeError).toBeGreaterThan(0.25);
         }
       }),
       { numRuns: 50 },
@@ -100,7 +100,7 @@ describe('an IMU that lies', () => {
     for (const told of [{ attitude: { w: 1, x: 0, y: 0, z: 0 } }, { gyro: [0, -2, 0] as Vector }]) {
       const imu = new Imu();
       for (let frame = 0; frame < 40; frame++) imu.turn([0, 2, 0], told);
-      expect(imu.watch.attitudeError).toBeGreaterThan(0.15);
+      expect(imu.watch.attitudeError).toBeGreaterThan(0.25);
     }
   });
 
@@ -125,7 +125,7 @@ describe('an IMU that lies', () => {
           const imu = new Imu();
           for (const lie of lies) imu.turn([0, 0, 0], lie);
           for (let frame = 0; frame < 4000; frame++) imu.turn([0, 0, 0]);
-          expect(imu.watch.attitudeError).toBeLessThan(0.15);
+          expect(imu.watch.attitudeError).toBeLessThan(0.25);
           expect(imu.watch.stuckUs).toBeLessThan(50_000);
         },
       ),

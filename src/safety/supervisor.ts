@@ -31,6 +31,7 @@ export const INITIAL_SAFETY_STATE: SafetyState = {
 
 /** The highest action among the active conditions, or `undefined` if none is active. */
 export function highestAction(active: bigint): Action | undefined {
+  if (active === 0n) return undefined;
   let highest = -1;
   for (const condition of activeConditions(active)) highest = Math.max(highest, ACTIONS.indexOf(condition.action));
   return ACTIONS[highest];
@@ -41,16 +42,19 @@ export const reasons = (active: bigint): string[] => activeConditions(active).ma
 
 /** One sensor frame: update the conditions, then the robot's state. */
 export function superviseFrame(state: SafetyState, facts: Facts, robot: Robot): SafetyState {
-  const held = FAILSAFE_TABLE.map((row, index) => (row.holds(facts, robot) ? (state.held[index] ?? 0) + 1 : 0));
+  const held: number[] = [];
   // Arithmetic on 64 bits allocates: it is left to the frames on which something is wrong.
   const anyBefore = state.active !== 0n;
   let active = 0n;
-  FAILSAFE_TABLE.forEach((row, index) => {
-    const trips = (held[index] ?? 0) >= row.debounce;
-    if (!trips && !anyBefore) return;
+  for (const row of FAILSAFE_TABLE) {
+    const index = held.length;
+    const frames = row.holds(facts, robot) ? (state.held[index] ?? 0) + 1 : 0;
+    held.push(frames);
+    const trips = frames >= row.debounce;
+    if (!trips && !anyBefore) continue;
     const bit = CONDITION_BITS[index] ?? 0n;
     if (trips || ((state.active & bit) !== 0n && outlives(row.clears, state.robotState))) active |= bit;
-  });
+  }
   return advance({ ...state, held, active, examined: true }, facts, robot);
 }
 

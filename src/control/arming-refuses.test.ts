@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { parseManifest } from '../policy/manifest.ts';
-import type { Hello, Sensors } from '../protocol/messages.gen.ts';
+import { type Hello, RESOLUTION, type Sensors } from '../protocol/messages.gen.ts';
 import { modelsDirectory } from '../robot/robot.ts';
 import { controlLoop, policies } from './control-loop.testing.ts';
 import { latchOnDisk, robotControlRig } from './control-rig.testing.ts';
@@ -12,12 +12,27 @@ import { FakePolicy } from './policy-runner.testing.ts';
 
 beforeEach(() => policies.clear());
 
+/** An accelerometer that feels anything at all flickers in its last bit. */
+function alive(over: Partial<Sensors>, frame: number): Partial<Sensors> {
+  if (!over.acceleration?.some((axis) => axis !== 0)) return over;
+  const [x, y, z] = over.acceleration;
+  return { ...over, acceleration: [x, y + (frame % 2) * RESOLUTION.sensors.acceleration, z] };
+}
+
 /** A second of such frames, from bytes to bytes; then somebody asks for a mode. */
 function armAfter(over: Partial<Sensors>, greeting: Partial<Hello> = {}) {
   const loop = controlLoop(greeting);
   const wire = new McuWire();
-  for (let frame = 0; frame < 200; frame++) loop.push(wire.sensors(over));
+  for (let frame = 0; frame < 200; frame++) loop.push(wire.sensors(alive(over, frame)));
   return { ...loop, wire, refusal: loop.enter() };
+}
+
+/** A second of frames of a robot on which nothing is wrong. */
+function controlLoopAtRest() {
+  const loop = controlLoop();
+  const wire = new McuWire();
+  for (let frame = 0; frame < 200; frame++) loop.push(wire.sensors());
+  return loop;
 }
 
 /** Ids of the checks that are in the way. */
@@ -39,7 +54,7 @@ describe('arming looks at the IMU', () => {
   });
 
   it('and is refused for an attitude that is frozen upright over an accelerometer that reads nothing', () => {
-    expect(inTheWay({ acceleration: [0, 0, 0] })).toBe('not-armed: gravity');
+    expect(inTheWay({ acceleration: [0, 0, 0] })).toBe('not-armed: imu-stuck, acceleration-implausible, gravity');
   });
 
   it.each([-1.2, -0.3, 0.3, 1.2, Math.PI])(
@@ -71,6 +86,16 @@ describe('arming looks at what the MCU said of itself', () => {
 
   it('and is refused while it does not hear the commands', () => {
     expect(inTheWay({ commandFresh: false })).toContain('heard');
+  });
+});
+
+describe('arming looks at the limits of the task', () => {
+  it('and not only at those of the robot: standing still is no way to drive', () => {
+    const { enter, control } = controlLoopAtRest();
+    const faster = { controller: 'balancer', targetVelocity: 0.4 } as const;
+    expect(enter({ task: 'standing-still', ...faster })?.code).toBe('not-armed: target-velocity');
+    expect(control.safety.robotState).toBe('disarmed');
+    expect(enter({ task: 'moving-straight', ...faster })).toBeUndefined();
   });
 });
 

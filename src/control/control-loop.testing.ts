@@ -17,7 +17,11 @@ import type { Actuated, Chunk } from './tick.ts';
 
 const robot = loadRobot('wheel-legged');
 /** The host's clock [ns]; only a test moves it. */
-export const clock = { now: 0n };
+export const clock = {
+  now: 0n,
+  /** what somebody has set the wall clock forward by [ms] */
+  wallOffset: 0,
+};
 /** What the controllers find when a mode begins; shared by all loops of a test file. */
 export const policies = new Map<string, FakePolicy>();
 let controllers: Controllers | undefined;
@@ -33,25 +37,29 @@ export function controlLoop(greeting: Partial<Hello> = {}) {
   // Designing a balancer is slow; a mode that begins makes it as good as new.
   controllers ??= new Controllers(robot, policies, () => clock.now);
   const episodes = new EpisodeClock();
+  const operator = new OperatorWatch(1000);
   const control = new RobotControl({
     robot,
     session,
     controllers,
     episodes,
     latch: new EstopLatch('/dev/null/estop'),
-    operator: new OperatorWatch(1000),
+    operator,
     now: () => Number(clock.now) / 1e6,
     refusedPolicies: new Map(),
+    wall: () => Number(clock.now) / 1e6 + clock.wallOffset,
   });
   session.state$.subscribe(() => control.sessionChanged());
   session.opened();
   control.linkChanged(true);
   accept(session, greeting);
+  const source = new FrameSource(session);
+  control.facts.line = source.decoder.counters;
   const chunks$ = new Subject<Chunk>();
   const ticks: Actuated[] = [];
   const rows: Row[] = [];
   const stages = {
-    source: new FrameSource(session),
+    source,
     estimator: new Estimator(robot),
     episodes,
     controllers,
@@ -71,6 +79,7 @@ export function controlLoop(greeting: Partial<Hello> = {}) {
     session,
     tap,
     control,
+    operator,
     stages,
     ticks,
     rows,

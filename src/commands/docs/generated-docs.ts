@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { asyncApiYaml } from './asyncapi.ts';
-import { configReference } from './config-reference.ts';
-import { anyoneAcl, certificateAcl } from './mosquitto-acl.ts';
+import { asyncApiYaml } from '../../messages/asyncapi.ts';
+import { configReference } from '../../messages/config-reference.ts';
+import { anyoneAcl, certificateAcl } from '../../messages/mosquitto-acl.ts';
+import { loadRobot } from '../../robot/robot.ts';
+import { failsafeReference } from '../../safety/failsafe-reference.ts';
 
 /** A file of the documentation, or for a broker, that is made from the schemas. */
 export interface GeneratedDoc {
@@ -10,13 +12,14 @@ export interface GeneratedDoc {
   readonly text: string;
 }
 
-const inProject = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+const inProject = (path: string) => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
 
 /** Every generated documentation file as it must be. */
 export function generatedDocs(): GeneratedDoc[] {
   return [
     { path: inProject('docs/asyncapi.yaml'), text: asyncApiYaml() },
     { path: inProject('docs/configuration.md'), text: configReference() },
+    { path: inProject('docs/failsafe.md'), text: failsafeReference(loadRobot('wheel-legged')) },
     { path: inProject('systemd/mosquitto/certificate.acl'), text: certificateAcl() },
     { path: inProject('systemd/mosquitto/anyone.acl'), text: anyoneAcl() },
   ];

@@ -12,6 +12,7 @@ import { FactGatherer } from './fact-gatherer.ts';
 import type { McuSession } from './mcu-session.ts';
 import type { EpisodeClock } from './observe.ts';
 import type { OperatorWatch } from './operator-watch.ts';
+import { notConfirmed, type ResetConfirmation } from './reset-confirmation.ts';
 
 import type { Decided, Guarded } from './tick.ts';
 
@@ -22,6 +23,7 @@ export interface RobotControlParts {
   readonly episodes: EpisodeClock;
   readonly latch: EstopLatch;
   readonly operator: OperatorWatch;
+  readonly confirmation: ResetConfirmation;
   /** monotonic [ms] */
   readonly now: () => number;
   /** why a policy that was asked for is not there */
@@ -163,7 +165,8 @@ export class RobotControl {
    * @returns whether the latch is on the disk
    */
   async estop(source: string): Promise<boolean> {
-    const { latch, session } = this.#parts;
+    const { confirmation, latch, session } = this.#parts;
+    confirmation.stopped();
     // A stop in the middle of a reset is a new one: it must outlive the reset.
     const repeated = latch.latched && !this.#clearing;
     const before = this.#safety;
@@ -240,7 +243,9 @@ export class RobotControl {
    * @param settled resolves when the MCU had time to follow
    */
   async reset(settled: () => Promise<void>): Promise<Refusal | undefined> {
-    const { latch, session } = this.#parts;
+    const { confirmation, latch, session } = this.#parts;
+    // A latch of the motor controller alone (a fault, its watchdog) was nobody's stop.
+    if (latch.latched && confirmation.state === 'wanted') return notConfirmed(latch.source);
     if (!this.facts.linkOpen || session.state !== 'accepted') {
       return {
         code: 'mcu-unreachable',
@@ -274,6 +279,7 @@ export class RobotControl {
     }
     const before = this.#safety;
     this.#safety = supervisor.reset(before);
+    confirmation.used();
     session.foreignHellos = 0;
     this.#events.next({ event: 'reset' });
     this.#announce(before, this.#safety);

@@ -9,6 +9,7 @@ import type { EstopLatch } from './estop-latch.ts';
 import type { SerialLink } from './link.ts';
 import { describeFaults, type McuSession } from './mcu-session.ts';
 import type { PolicyRunner } from './policy-runner.ts';
+import type { ResetConfirmation } from './reset-confirmation.ts';
 import type { RobotControl } from './robot-control.ts';
 import type { RowOutbox } from './row-outbox.ts';
 import { schedulingInForce } from './scheduling.ts';
@@ -24,6 +25,7 @@ export interface StatusParts {
   readonly source: FrameSource;
   readonly link: SerialLink;
   readonly latch: EstopLatch;
+  readonly confirmation: ResetConfirmation;
   readonly policies: ReadonlyMap<string, PolicyRunner>;
   readonly refused: ReadonlyMap<string, string>;
 }
@@ -63,7 +65,7 @@ export class StatusReport {
   }
 
   now(): Status {
-    const { config, robot, revision, control, session, source, link, latch, policies, refused } = this.#parts;
+    const { config, robot, revision, control, session, source, link, latch, confirmation, policies, refused } = this.#parts;
     const { safety, latest: facts } = control;
     const latest = this.#latest;
     return {
@@ -88,6 +90,7 @@ export class StatusReport {
         source: latch.source,
         onDisk: latch.latched && !latch.notPersisted,
         problem: latch.problem,
+        confirmation: confirmation.state,
       },
       mcu: {
         session: session.state,

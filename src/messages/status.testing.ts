@@ -12,7 +12,7 @@ export const statusOf = (over: Partial<Status> = {}): Status => ({
   mode: { task: 'disarmed' },
   reasons: [],
   limits: [],
-  estop: { latched: false, source: '', onDisk: false, problem: '' },
+  estop: { latched: false, source: '', onDisk: false, problem: '', confirmation: 'wanted' },
   mcu: {
     session: 'accepted',
     peer: 'mcu',

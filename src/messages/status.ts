@@ -10,6 +10,10 @@ const histogramSchema = z.strictObject({
   max: z.number(),
 });
 
+/** What a reset of the stop in force still wants besides a signature. */
+export const resetConfirmationSchema = z.enum(['not-wanted', 'wanted', 'given']);
+export type ResetConfirmationState = z.output<typeof resetConfirmationSchema>;
+
 /** What `control` knows of itself and the robot. Numbers that are not known are null. */
 export const statusSchema = z.strictObject({
   name: z.string(),
@@ -27,7 +31,14 @@ export const statusSchema = z.strictObject({
   ),
   /** limits that acted on the latest command */
   limits: z.array(z.string()),
-  estop: z.strictObject({ latched: z.boolean(), source: z.string(), onDisk: z.boolean(), problem: z.string() }),
+  estop: z.strictObject({
+    latched: z.boolean(),
+    source: z.string(),
+    onDisk: z.boolean(),
+    problem: z.string(),
+    /** whether somebody on the robot has to agree, or has, that it is undone */
+    confirmation: resetConfirmationSchema,
+  }),
   mcu: z.strictObject({
     session: z.string(),
     peer: z.string(),

@@ -15,7 +15,7 @@ export interface FactSources {
 }
 
 /** What is asked anew whenever the table is looked at, because it changes between frames. */
-type Momentary = 'estopLatched' | 'estopNotPersisted' | 'session' | 'silent' | 'linkOpen' | 'shuttingDown';
+type Momentary = 'estopLatched' | 'estopNotPersisted' | 'session' | 'silent' | 'linkOpen' | 'shuttingDown' | 'stopInputLost';
 
 /** Frames in a row that the MCU did not hear, after which it is greeted anew: it may have missed that it was restarted. */
 const UNHEARD_FRAMES = 100;
@@ -26,6 +26,10 @@ export class FactGatherer {
   linkOpen = false;
   silent = false;
   shuttingDown = false;
+  /** a stop input of the configuration cannot be read */
+  stopInputLost = false;
+  /** paths of the stop inputs with a button that is held down: no stop is undone meanwhile */
+  stopsHeld: readonly string[] = [];
   readonly #sources: FactSources;
   /** by slot of the `temperature` field */
   readonly #temperatures = new Map<number, number>();
@@ -105,7 +109,8 @@ export class FactGatherer {
       linkOpen: this.linkOpen,
       shuttingDown: this.shuttingDown,
       estopLatched: latch.latched,
-      estopNotPersisted: latch.notPersisted,
+      estopNotPersisted: latch.notPersisted || latch.unwritable,
+      stopInputLost: this.stopInputLost,
     };
   }
 

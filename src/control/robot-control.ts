@@ -173,6 +173,7 @@ export class RobotControl {
     this.#clearing = undefined;
     this.#safety = supervisor.estop(before);
     if (repeated) {
+      this.#events.next({ event: 'estop-again', source });
       // A flood of stops costs neither ticks nor writes: `repeat` goes on until the MCU follows.
       return await latch.persisted();
     }
@@ -181,7 +182,7 @@ export class RobotControl {
     this.#echoedAt = Number.NEGATIVE_INFINITY;
     session.estop();
     const persisted = latch.persisted();
-    this.#events.next({ event: 'estop', source });
+    this.#events.next({ event: 'estop', source, stop: confirmation.stop });
     this.#announce(before, this.#safety);
     return await persisted;
   }
@@ -246,6 +247,7 @@ export class RobotControl {
     const { confirmation, latch, session } = this.#parts;
     // A latch of the motor controller alone (a fault, its watchdog) was nobody's stop.
     if (latch.latched && confirmation.state === 'wanted') return notConfirmed(latch.source);
+    if (this.facts.stopsHeld.length > 0) return stillPressed(this.facts.stopsHeld);
     if (!this.facts.linkOpen || session.state !== 'accepted') {
       return {
         code: 'mcu-unreachable',
@@ -337,6 +339,12 @@ const NOBODY_WATCHES: Refusal = {
   message: 'a moving robot wants an operator whose heartbeats it can tell',
   remedy: 'name a session in the mode command and send heartbeats with it; `h2o-edge mode` does both',
 };
+
+const stillPressed = (paths: readonly string[]): Refusal => ({
+  code: 'stop-still-pressed',
+  message: `a button that stops the robot is still pressed: ${paths.join(', ')}`,
+  remedy: 'release it, then reset again; if it is up, press and release it once',
+});
 
 const OVERTAKEN: Refusal = {
   code: 'stopped-again',

@@ -14,6 +14,9 @@ const histogramSchema = z.strictObject({
 export const resetConfirmationSchema = z.enum(['not-wanted', 'wanted', 'given']);
 export type ResetConfirmationState = z.output<typeof resetConfirmationSchema>;
 
+/** The last entry of an audit log. */
+export const auditHeadSchema = z.strictObject({ index: z.number(), hash: z.string() });
+
 /** What `control` knows of itself and the robot. Numbers that are not known are null. */
 export const statusSchema = z.strictObject({
   name: z.string(),
@@ -63,6 +66,28 @@ export const statusSchema = z.strictObject({
   /** arrival of a sensor frame to the write of its answer [µs] */
   latencyUs: histogramSchema,
   counters: z.record(z.string(), z.number()),
+  /** the configuration's stop inputs */
+  stopInputs: z.array(
+    z.strictObject({
+      path: z.string(),
+      kind: z.string(),
+      open: z.boolean(),
+      /** why it cannot be read; empty if it can */
+      problem: z.string(),
+      /** buttons that are held down */
+      held: z.array(z.number()),
+      /** presses that stopped */
+      stops: z.number(),
+    }),
+  ),
+  /** the end of the audit log on disk, for somebody else to keep: without it nobody can tell that it was cut */
+  audit: z.strictObject({
+    head: auditHeadSchema.nullable(),
+    /** entries that the disk was too slow for */
+    dropped: z.number(),
+    /** why entries are not on disk; empty if they are */
+    problem: z.string(),
+  }),
   link: z.strictObject({ path: z.string(), open: z.boolean(), lastProblem: z.string() }),
   controllers: z.array(z.strictObject({ id: z.string(), task: z.string(), rate: z.number() })),
   refusedPolicies: z.record(z.string(), z.string()),

@@ -48,6 +48,7 @@ export const anyFacts: fc.Arbitrary<Facts> = fc.record({
   linkOpen: fc.boolean(),
   estopLatched: fc.boolean(),
   estopNotPersisted: fc.boolean(),
+  stopInputLost: fc.boolean(),
 });
 
 /** A robot on which nothing is wrong: upright, at rest, greeted, 200 Hz. */

@@ -75,6 +75,8 @@ export interface Facts {
   readonly estopLatched: boolean;
   /** the latch could not be written to disk */
   readonly estopNotPersisted: boolean;
+  /** a stop input of the configuration cannot be read */
+  readonly stopInputLost: boolean;
 }
 
 /** Facts before the first frame. */
@@ -115,4 +117,5 @@ export const NO_FACTS: Facts = {
   linkOpen: false,
   estopLatched: false,
   estopNotPersisted: false,
+  stopInputLost: false,
 };

@@ -292,13 +292,24 @@ export const FAILSAFE_TABLE = [
   },
   {
     id: 'estop-not-persisted',
-    says: 'the stop is in force but could not be written to disk',
+    says: 'a stop could not be written to disk, or would not outlive a power cut now',
     remedy: 'free or mend the disk of the state directory; until then arming is refused',
     action: 'warn',
     clears: 'itself',
     debounce: 1,
     source: 'DESIGN: a dead disk never delays a stop; it refuses arming',
     holds: (facts) => facts.estopNotPersisted,
+  },
+  {
+    id: 'stop-input-lost',
+    says: 'a joystick, button or pipe that is to stop the robot cannot be read; a moving robot holds',
+    remedy: 'plug it in or mend it, see stopInputs in `h2o-edge status`, then give the mode again',
+    action: 'fallback',
+    // It must not drive off by itself when the stick is plugged in again.
+    clears: 'new-mode',
+    debounce: 1,
+    source: 'configuration: stopInputs; who counts on a button must not press it in vain',
+    holds: (facts) => facts.stopInputLost,
   },
 ] as const satisfies readonly Condition[];
 

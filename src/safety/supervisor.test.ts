@@ -50,6 +50,7 @@ const FACTS_FOR: Record<ConditionId, Partial<Facts>> = {
   'battery-low': { battery: robot.limits.batteryMinimum - 1 },
   'temperature-high': { temperature: robot.limits.temperatureMaximum + 1 },
   'estop-not-persisted': { estopNotPersisted: true },
+  'stop-input-lost': { stopInputLost: true },
 };
 
 const factsFor = (...ids: ConditionId[]): Facts => Object.assign({}, goodFacts, ...ids.map((id) => FACTS_FOR[id]));

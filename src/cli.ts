@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { registerAudit } from './commands/audit.ts';
 import { revision } from './commands/context.ts';
 import { registerControl } from './commands/control.ts';
 import { registerDataset } from './commands/dataset.ts';
@@ -28,6 +29,7 @@ registerEstop(program);
 registerOrders(program);
 registerStatus(program);
 registerWatch(program);
+registerAudit(program);
 registerKeys(program);
 registerDataset(program);
 registerPolicy(program);

@@ -100,14 +100,18 @@ function judge(
   const later = after.flatMap((one) => (typeof one.entry === 'string' ? [] : [one.entry]));
   const follows = later.some(({ index, previous }) => index === wanted && previous === before.hash);
   if (typeof entry === 'string') {
-    if (follows) return { damage: 'inserted', says: `this line is no entry of the chain; entry ${wanted} comes after it` };
+    if (follows)
+      return { damage: 'inserted', says: `this line is no entry of the chain; entry ${wanted} comes after it` };
     const how = entry === 'hash-wrong' ? 'its text does not match its own hash' : 'it is no audit entry';
     return { damage: 'edited', says: `this was entry ${wanted}; ${how}` };
   }
   if (follows) {
     return entry.index > wanted
       ? { damage: 'reordered', says: `entry ${entry.index} stands before entry ${wanted}` }
-      : { damage: 'inserted', says: `entry ${entry.index} stands here, where entry ${wanted} should, which comes later` };
+      : {
+          damage: 'inserted',
+          says: `entry ${entry.index} stands here, where entry ${wanted} should, which comes later`,
+        };
   }
   if (entry.index > wanted) {
     const missing = entry.index - 1 === wanted ? `entry ${wanted} is` : `entries ${wanted} to ${entry.index - 1} are`;

@@ -33,10 +33,12 @@ export async function confirmReset(config: Config): Promise<StopSeen | undefined
   })();
   socket.setTimeout(PATIENCE, () => socket.destroy(new Error('no answer')));
   try {
-    const seen = stopSeenSchema.parse((await messages.next()).value);
+    const seen = stopSeenSchema.safeParse((await messages.next()).value).data;
+    if (!seen) throw new Error('control closed the connection');
     if (!seen.latched) return undefined;
     socket.write(jsonForSocket({ confirm: seen.stop }));
-    const answer = confirmationAnswerSchema.parse((await messages.next()).value);
+    const answer = confirmationAnswerSchema.safeParse((await messages.next()).value).data;
+    if (!answer) throw new Error('control closed the connection');
     if (answer.ok) return seen;
     const { code, message, remedy } = answer.refusal;
     throw new EdgeError('requestRefused', `${message} (${code})`, remedy);

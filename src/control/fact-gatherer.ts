@@ -15,7 +15,14 @@ export interface FactSources {
 }
 
 /** What is asked anew whenever the table is looked at, because it changes between frames. */
-type Momentary = 'estopLatched' | 'estopNotPersisted' | 'session' | 'silent' | 'linkOpen' | 'shuttingDown' | 'stopInputLost';
+type Momentary =
+  | 'estopLatched'
+  | 'estopNotPersisted'
+  | 'session'
+  | 'silent'
+  | 'linkOpen'
+  | 'shuttingDown'
+  | 'stopInputLost';
 
 /** Frames in a row that the MCU did not hear, after which it is greeted anew: it may have missed that it was restarted. */
 const UNHEARD_FRAMES = 100;

@@ -69,7 +69,20 @@ export class StatusReport {
   }
 
   now(): Status {
-    const { config, robot, revision, control, session, source, link, latch, confirmation, auditLog, policies, refused } = this.#parts;
+    const {
+      config,
+      robot,
+      revision,
+      control,
+      session,
+      source,
+      link,
+      latch,
+      confirmation,
+      auditLog,
+      policies,
+      refused,
+    } = this.#parts;
     const { safety, latest: facts } = control;
     const latest = this.#latest;
     return {

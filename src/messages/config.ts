@@ -19,7 +19,9 @@ const stopInput = z.strictObject({
   buttons: z
     .array(z.int().min(0).max(0x2ff))
     .default([])
-    .describe('Numbers of the buttons (`joystick`) or codes of the keys (`event`) that stop. Empty: any; axes never do.'),
+    .describe(
+      'Numbers of the buttons (`joystick`) or codes of the keys (`event`) that stop. Empty: any; axes never do.',
+    ),
 });
 export type StopInputConfig = z.output<typeof stopInput>;
 

@@ -87,9 +87,7 @@ export function armingChecks(
     {
       id: 'stop-inputs',
       ok: !facts.stopInputLost,
-      found: facts.stopInputLost
-        ? 'a stop input of the configuration cannot be read'
-        : 'every stop input can be read',
+      found: facts.stopInputLost ? 'a stop input of the configuration cannot be read' : 'every stop input can be read',
       remedy: 'plug it in or mend it; see stopInputs in `h2o-edge status`',
     },
     {

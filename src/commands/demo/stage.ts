@@ -11,8 +11,10 @@ import { EdgeError } from '../../errors.ts';
 import { ControlClient } from '../../gateway/control-client.ts';
 import { generateKeyPair, writePrivateKey } from '../../keys/key-pair.ts';
 import { formatTrustFile, readTrustFile, trustEntry } from '../../keys/trust-store.ts';
+import { loadConfig } from '../../messages/config.ts';
 import { modelsDirectory } from '../../robot/robot.ts';
 import { BrokerClient } from '../broker-client.ts';
+import { confirmReset } from '../confirm-reset.ts';
 import { CONFIG_NAME, OPERATOR_KEY_NAME } from '../context.ts';
 import { exitOf, realTimePrefix, startControl, startGateway } from '../run.ts';
 import { SimulatorClient } from '../simulator-client.ts';
@@ -125,6 +127,11 @@ export class Stage {
     const said = (await text(verify.stdout)).trim().split('\n').at(-1) ?? '{}';
     const { rows = 0, gaps = 0, corrupt = 0 } = JSON.parse(said);
     return { made, onDisk: rows, gaps, corrupt };
+  }
+
+  /** The operator of the demo stands beside the robot: what is said there is said here. */
+  async confirmReset(): Promise<void> {
+    await confirmReset(loadConfig(join(this.folder, CONFIG_NAME)));
   }
 
   /** Ends every process and removes the folder. */

@@ -125,11 +125,12 @@ export class AuditFiles {
   }
 
   async #openCurrent(): Promise<void> {
-    await this.close();
     await mkdir(this.#folder, { recursive: true });
     const path = join(this.#folder, CURRENT);
     const file = await open(path, constants.O_RDWR | constants.O_CREAT, 0o640);
     const { size, ino } = await file.stat();
+    // Only now, or the new file might get the number of the old one.
+    await this.close();
     // The name of a new file has to be on disk too, or a power cut would take all of it.
     if (size === 0) await syncFolder(this.#folder);
     this.#file = file;
@@ -163,18 +164,37 @@ const describeTorn = (bytes: Buffer) => ({
   text: bytes.subarray(0, 500).toString('utf8'),
 });
 
-/**
- * All lines of an audit log, oldest first; the last one may be being written right now.
- * @returns the lines, and the bytes at the end that are no whole line
- */
-export async function readAuditLines(folder: string): Promise<{ lines: AuditLine[]; tornBytes: number }> {
-  const lines: AuditLine[] = [];
-  let tornBytes = 0;
+/** What an audit log says, as it lies on disk. */
+export interface AuditLines {
+  /** oldest first */
+  readonly lines: AuditLine[];
+  /** bytes at the end that are no whole line: torn, or being written right now */
+  readonly tornBytes: number;
+}
+
+/** Reads a log, also one that is being written. */
+export async function readAuditLines(folder: string): Promise<AuditLines> {
+  for (let attempt = 0; ; attempt++) {
+    const before = await listing(folder);
+    const found = await readFiles(folder, before);
+    // Files that were put aside or given up meanwhile would look like a gap.
+    if (attempt >= 5 || (await listing(folder)).join() === before.join()) return found;
+  }
+}
+
+/** The files of a log, oldest first. */
+async function listing(folder: string): Promise<string[]> {
   const older = await olderFiles(folder);
   const newest = older.at(-1);
   // In the middle of a rotation the newest has two names.
   if (newest !== undefined && (await isOneFile(join(folder, newest), join(folder, CURRENT)))) older.pop();
-  for (const file of [...older, CURRENT]) {
+  return [...older, CURRENT];
+}
+
+async function readFiles(folder: string, files: readonly string[]): Promise<AuditLines> {
+  const lines: AuditLine[] = [];
+  let tornBytes = 0;
+  for (const file of files) {
     const text = await readFile(join(folder, file), 'utf8').catch(ifMissing(''));
     // A line in the middle that has no end is one with the next file's first: not whole, and not at the end.
     if (tornBytes > 0 && text !== '') lines.push({ file, number: 0, text: '' });

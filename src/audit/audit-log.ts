@@ -86,8 +86,15 @@ export class AuditLog {
 
   /** Writes what waits, but not for longer than this [ms]. */
   async stop(patience: number): Promise<void> {
-    await Promise.race([this.#running ?? Promise.resolve(), this.#options.pause(patience)]);
+    await Promise.race([this.settled(), this.#options.pause(patience)]);
     this.#stopping = true;
+    // A disk that hangs hangs with that, too.
+    if (this.#running === undefined) await this.#options.files.close();
+  }
+
+  /** Resolves when nothing waits any more. */
+  settled(): Promise<void> {
+    return this.#running ?? Promise.resolve();
   }
 
   #put(event: string, who: string, details: Readonly<Record<string, unknown>>): void {

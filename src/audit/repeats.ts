@@ -12,12 +12,20 @@ interface Open<T> {
   latest: T;
   repeats: number;
   since: number;
-  /** when it is written next [ms] */
+  /** how many more are written at once; whole ones count */
+  allowed: number;
+  /** when `allowed` was last brought up to date [ms] */
+  at: number;
+  /** when what was counted is written next [ms] */
   due: number;
   pause: number;
 }
 
-/** How long the second of a kind waits, for others to be counted with [ms]; doubled as long as it goes on. */
+/** So many of a kind are written at once, */
+export const BURST = 3;
+/** and one more for each ten minutes [ms]. */
+const REFILL = 600_000;
+/** How long what is counted waits, at first [ms]; doubled as long as it goes on. */
 export const FIRST_PAUSE = 10_000;
 const LONGEST_PAUSE = 3_600_000;
 /** Kinds that are counted at a time; what is of one more kind is counted under `OTHERS`. */
@@ -25,8 +33,8 @@ const MOST_KINDS = 64;
 export const OTHERS = 'others';
 
 /**
- * Lets the first of a kind through at once and counts the others, for ten seconds, then for twenty, and for an hour at
- * most: a flood that lasts for days writes a line an hour and drives nothing out of the log.
+ * Lets the first few of a kind through at once and counts the others: for ten seconds, then for twenty, and for an hour at
+ * most. A flood that lasts for days writes some lines an hour, and drives nothing out of the log.
  */
 export class Repeats<T> {
   readonly #write: (kind: string, once: T) => void;
@@ -47,26 +55,39 @@ export class Repeats<T> {
   take(kind: string, value: T): void {
     const now = this.#now();
     const known = this.#open.has(kind) || this.#open.size < MOST_KINDS ? kind : OTHERS;
-    const open = this.#open.get(known);
-    if (open) {
-      open.latest = value;
-      open.repeats += 1;
-      return;
+    let open = this.#open.get(known);
+    if (!open) {
+      open = {
+        latest: value,
+        repeats: 0,
+        since: now,
+        allowed: BURST,
+        at: now,
+        due: now + FIRST_PAUSE,
+        pause: FIRST_PAUSE,
+      };
+      this.#open.set(known, open);
     }
-    this.#open.set(known, { latest: value, repeats: 0, since: now, due: now + FIRST_PAUSE, pause: FIRST_PAUSE });
-    this.#write(known, value);
+    refill(open, now);
+    open.latest = value;
+    if (open.allowed >= 1) {
+      open.allowed -= 1;
+      this.#write(known, value);
+    } else {
+      if (open.repeats === 0) open.since = now;
+      open.repeats += 1;
+    }
   }
 
   /** To be called every second or so. */
   sweep(): void {
     const now = this.#now();
     for (const [kind, open] of this.#open) {
-      if (now < open.due) continue;
+      refill(open, now);
+      if (open.repeats === 0 && open.allowed >= BURST) this.#open.delete(kind);
+      if (open.repeats === 0 || now < open.due) continue;
       this.#tell(kind, open);
-      // One that did not come again begins anew when it does.
-      if (open.repeats === 0) this.#open.delete(kind);
       open.repeats = 0;
-      open.since = now;
       open.pause = Math.min(2 * open.pause, LONGEST_PAUSE);
       open.due = now + open.pause;
     }
@@ -81,4 +102,9 @@ export class Repeats<T> {
   #tell(kind: string, { latest, repeats, since }: Open<T>): void {
     if (repeats > 0) this.#summarise(kind, { latest, repeats, since });
   }
+}
+
+function refill<T>(open: Open<T>, now: number): void {
+  open.allowed = Math.min(BURST, open.allowed + (now - open.at) / REFILL);
+  open.at = now;
 }

@@ -38,6 +38,8 @@ const HELLO_INTERVAL = 500;
 const REPEAT_INTERVAL = 50;
 /** How long an MCU may take to begin to brake when control is told to end [ms]. */
 const SHUTDOWN_TIMEOUT = 200;
+/** How long the disk may take to show that it takes a stop before control goes on without [ms]. */
+const PROBE_PATIENCE = 500;
 /** How often a disk that refused the latch is tried again [ms]. */
 const MEND_INTERVAL = 5000;
 /** How long the disk may take with the last entries of the audit log when control is told to end [ms]. */
@@ -73,7 +75,7 @@ export class Control {
 
     const latch = new EstopLatch(join(config.stateDirectory, 'estop'));
     latch.load();
-    void latch.probe();
+    const probed = latch.probe();
     const boot = randomBytes(8);
     const auditLog = new AuditLog({
       files: new AuditFiles(config.stateDirectory),
@@ -81,7 +83,7 @@ export class Control {
       now: () => Number(nowNs()) / 1e6,
       wall: Date.now,
       keepBytes: config.audit.keepMegabytes * 1e6,
-      pause: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
+      pause: sleep,
       onProblem: (problem) => {
         if (problem === '') return log.info('the audit log is written again');
         log.warn({ problem }, 'the audit log cannot be written');
@@ -92,6 +94,8 @@ export class Control {
     const trail = new AuditTrail(auditLog, nowMs);
     trail.start();
     const confirmation = new ResetConfirmation({ wanted: config.resetConfirmation === 'local', now: nowMs });
+    // A disk that hangs keeps the robot from being armed, not control from starting.
+    await Promise.race([probed, sleep(PROBE_PATIENCE)]);
     const { policies, refused } = await loadPolicies(config, robot, trust, log);
 
     const link = new SerialLink({ ...config.serial, silence: robot.timing.sensorSilence, now: nowNs });
@@ -165,19 +169,6 @@ export class Control {
     // For whoever finds the socket dead and wants to stop the robot by signal.
     writeFileSync(join(config.runtimeDirectory, 'control.pid'), `${process.pid}\n`);
 
-    session.accepted$.subscribe(({ sensorRate }) => {
-      if (!controllers.prepare(sensorRate))
-        log.warn({ sensorRate }, 'the robot cannot be balanced at this sensor rate');
-    });
-    session.state$.subscribe((state) => {
-      control.sessionChanged();
-      trail.take({ event: 'session', state, peer: session.peer?.name ?? '' });
-    });
-    control.events$.subscribe((event) => {
-      if (event.event === 'estop-again') trail.take(event);
-      else audit(event);
-      if (event.event === 'estop') followStop(event.stop, trail, latch, session);
-    });
     trail.take({
       event: 'control-start',
       revision,
@@ -193,6 +184,20 @@ export class Control {
       trail.take({ event: 'policy-loaded', id, task, sha256: hash.toString(16).padStart(16, '0') });
     }
     for (const [id, reason] of refused) trail.take({ event: 'policy-refused', id, reason });
+
+    session.accepted$.subscribe(({ sensorRate }) => {
+      if (!controllers.prepare(sensorRate))
+        log.warn({ sensorRate }, 'the robot cannot be balanced at this sensor rate');
+    });
+    session.state$.subscribe((state) => {
+      control.sessionChanged();
+      trail.take({ event: 'session', state, peer: session.peer?.name ?? '' });
+    });
+    control.events$.subscribe((event) => {
+      if (event.event === 'estop-again') trail.take(event);
+      else audit(event);
+      if (event.event === 'estop') followStop(event.stop, trail, latch, session);
+    });
     link.open$.subscribe((open) => {
       if (open) {
         source.reset();
@@ -328,8 +333,10 @@ function followStop(stop: unknown, trail: AuditTrail, latch: EstopLatch, session
   void session.nextEstopEcho.then(() => tell('confirmed'));
 }
 
+const sleep = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
 /** Looks every 10 ms; gives up after `timeout` [ms]. */
 async function pollUntil(isSo: () => boolean, timeout: number): Promise<void> {
   const end = performance.now() + timeout;
-  while (!isSo() && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, 10));
+  while (!isSo() && performance.now() < end) await sleep(10);
 }

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -13,6 +14,20 @@ async function stoppedRobot(config = {}): Promise<TestRobot> {
   await robot.control.estop('test');
   return robot;
 }
+
+/** Another user, of the group that control's socket is for. */
+const AS_ANOTHER = ['--reuid', '65534', '--regid', String(process.getgid?.()), '--clear-groups', '--'];
+const canBeAnother = spawnSync('setpriv', [...AS_ANOTHER, process.execPath, '-e', '']).status === 0;
+
+const TRY_TO_CONNECT = `
+  const { connect } = require('node:net');
+  const attempt = (path) => new Promise((resolve) => {
+    const socket = connect(path);
+    socket.once('connect', () => { socket.destroy(); resolve('connected'); });
+    socket.once('error', (error) => resolve(error.code));
+  });
+  (async () => { for (const path of process.argv.slice(1)) console.log(await attempt(path)); })();
+`;
 
 const ownFolder = (robot: TestRobot) => join(robot.folder, 'run', 'own');
 
@@ -94,6 +109,25 @@ describe('the confirmation', () => {
     const robot = await stoppedRobot();
     expect(statSync(ownFolder(robot)).mode & 0o777).toBe(0o700);
     expect(statSync(join(ownFolder(robot), 'confirm.sock')).mode & 0o777).toBe(0o600);
+  });
+
+  it.skipIf(!canBeAnother)('is out of reach of a gateway that runs as another user (needs root)', async () => {
+    const robot = await stoppedRobot();
+    // The folder of the test is no part of what keeps it out.
+    chmodSync(robot.folder, 0o755);
+    const tried = spawnSync(
+      'setpriv',
+      [
+        ...AS_ANOTHER,
+        process.execPath,
+        '-e',
+        TRY_TO_CONNECT,
+        robot.controlSocket,
+        join(ownFolder(robot), 'confirm.sock'),
+      ],
+      { encoding: 'utf8' },
+    );
+    expect(tried.stdout.trim().split('\n')).toEqual(['connected', 'EACCES']);
   });
 
   it('does not use a folder that somebody else has put there; the robot stays stopped and says why', async () => {

@@ -28,13 +28,13 @@ const SWEEP_INTERVAL = 1000;
  * is worth keeping.
  */
 export class AuditTrail {
-  readonly #log: AuditLog;
+  readonly #log: Pick<AuditLog, 'record' | 'stop'>;
   readonly #repeats: Repeats<Told>;
   #conditions: readonly string[] = [];
   #sweeping: NodeJS.Timeout | undefined;
 
   /** @param now monotonic [ms] */
-  constructor(log: AuditLog, now: () => number) {
+  constructor(log: Pick<AuditLog, 'record' | 'stop'>, now: () => number) {
     this.#log = log;
     this.#repeats = new Repeats({
       write: (_, { event, who, details }) => log.record(event, who, details),

@@ -142,7 +142,7 @@ export class AuditFiles {
     let torn: FoundEnd['torn'];
     let strangeLines = 0;
     for (const name of [CURRENT, ...(await olderFiles(this.#folder)).toReversed()]) {
-      const bytes = await readFile(join(this.#folder, name)).catch(ifMissing(Buffer.alloc(0)));
+      const bytes = await readEnd(join(this.#folder, name)).catch(ifMissing(Buffer.alloc(0)));
       const end = bytes.lastIndexOf(0x0a) + 1;
       if (end < bytes.length && name === CURRENT) torn = describeTorn(bytes.subarray(end));
       else if (end < bytes.length) strangeLines += 1;
@@ -209,6 +209,26 @@ async function readFiles(folder: string, files: readonly string[]): Promise<Audi
 
 async function olderFiles(folder: string): Promise<string[]> {
   return (await readdir(folder)).filter((name) => OLDER.test(name)).sort();
+}
+
+/** As much of a file's end as has the last whole lines in it: control parses it between sensor frames. */
+async function readEnd(path: string): Promise<Buffer> {
+  const file = await open(path, 'r');
+  try {
+    const { size } = await file.stat();
+    for (let length = 4 * LONGEST_LINE; ; length *= 8) {
+      const from = Math.max(0, size - length);
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(size - from), 0, size - from, from);
+      const bytes = buffer.subarray(0, bytesRead);
+      if (from === 0) return bytes;
+      // What comes before the first end of line is the rest of a line that was cut.
+      const whole = bytes.subarray(bytes.indexOf(0x0a) + 1);
+      const text = whole.toString('utf8', 0, whole.lastIndexOf(0x0a) + 1);
+      if (wholeLines(text).some((line) => typeof readLine(line) !== 'string')) return whole;
+    }
+  } finally {
+    await file.close();
+  }
 }
 
 /** The entry that a file begins with. */

@@ -21,8 +21,8 @@ export interface AuditLogOptions {
 
 /** Entries that wait for the disk; more are counted and not kept. */
 export const MOST_WAITING = 512;
-/** Entries that are written at a time. */
-const BATCH = 64;
+/** Entries that are written at a time: their hashes are made in one turn of control's event loop. */
+const BATCH = 16;
 /** Files that `keepBytes` is spread over, and their least and greatest length [bytes]. */
 const FILES = 8;
 const LEAST_FILE = 64 << 10;

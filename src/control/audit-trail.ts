@@ -12,6 +12,7 @@ interface Told {
 const ALWAYS: ReadonlySet<string> = new Set([
   'control-start',
   'control-stop',
+  'control-failed',
   'command-accepted',
   'estop',
   'estop-stage',
@@ -85,6 +86,7 @@ function kindOf({ event, who, details }: Told): string {
   switch (event) {
     case 'conditions':
       return `${event} ${String(details.raised)} ${String(details.cleared)}`;
+    case 'request-refused':
     case 'command-refused':
       return `${event} ${who} ${String(details.reason)}`;
     case 'state':

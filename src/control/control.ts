@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import { Allowance } from '../allowance.ts';
 import { AuditFiles } from '../audit/audit-files.ts';
 import { AuditLog } from '../audit/audit-log.ts';
+import { messageOf } from '../errors.ts';
 import { loadTrustStore } from '../keys/trust-store.ts';
 import { brokerAccess } from '../messages/broker-config.ts';
 import type { Config } from '../messages/config.ts';
@@ -44,6 +45,8 @@ const PROBE_PATIENCE = 500;
 const MEND_INTERVAL = 5000;
 /** How long the disk may take with the last entries of the audit log when control is told to end [ms]. */
 const AUDIT_PATIENCE = 1000;
+/** How long the disk may take with the entry that says why control failed; the MCU brakes meanwhile [ms]. */
+const FAILURE_PATIENCE = 200;
 /** How long an MCU may take to leave its latch: it brakes for its brake time first [ms]. */
 const CLEAR_TIMEOUT = 3000;
 
@@ -161,6 +164,7 @@ export class Control {
       path: join(config.runtimeDirectory, 'control.sock'),
       outbox,
       handlerFor: () => requestHandler(requests),
+      onRefused: (reason) => trail.take({ event: 'request-refused', reason }),
     });
     status.server = server;
     status.outbox = outbox;
@@ -229,7 +233,8 @@ export class Control {
       // An error ends the pipeline and with it every answer: better to end the process, which restarts disarmed.
       error: (error: unknown) => {
         log.fatal({ err: error }, 'the control pipeline failed');
-        process.exit(70);
+        trail.take({ event: 'control-failed', problem: messageOf(error) });
+        void trail.stop(FAILURE_PATIENCE).finally(() => process.exit(70));
       },
     });
 

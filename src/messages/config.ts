@@ -85,7 +85,7 @@ export const configSchema = z.strictObject({
     .enum(['local', 'none'])
     .default('local')
     .describe(
-      "What undoing an emergency stop wants besides an operator's signature: `local` = somebody on the robot itself, who runs `h2o-edge reset` there, or `h2o-edge reset --confirm` at most a minute before a reset from elsewhere; `none` = nothing.",
+      "What undoing an emergency stop wants besides an operator's signature: `local` = somebody on the robot itself, who runs `h2o-edge reset` there, or `h2o-edge reset --confirm` at most a minute before a reset from elsewhere; `none` = nothing. It is confirmed on a socket that only control's own user reaches: a gateway that runs as another user cannot, one that runs as the same user (as under `h2o-edge run`) could.",
     ),
   http: z
     .strictObject({

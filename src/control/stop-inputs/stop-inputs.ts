@@ -29,6 +29,8 @@ export class StopInputs {
   constructor(options: StopInputsOptions) {
     this.#options = options;
     this.inputs = options.inputs.map((input) => new StopInput(input));
+    // That they are not open yet is no news.
+    for (const input of this.inputs) this.#told.set(input, input.problem);
   }
 
   /** One of them cannot be read: whoever counts on it would press in vain. */

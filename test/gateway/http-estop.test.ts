@@ -125,7 +125,7 @@ describe('POST /estop', () => {
     const { robot, url } = await rigWithHttp();
     await robot.stand();
     for (let round = 0; round < 3; round++) {
-      await fetch(`${url}/estop`, { method: 'POST' });
+      expect(await (await fetch(`${url}/estop`, { method: 'POST' })).json()).toMatchObject({ ok: true });
       expect((await robot.control.status()).state).toBe('estopped');
       await robot.reset();
       expect((await robot.control.status()).state).toBe('disarmed');

@@ -53,7 +53,7 @@ const looked = async (robot: TestRobot) => {
 describe('a named pipe', () => {
   it('stops the robot with any byte, latched and confirmed; the stop survives kill -9, and undoing it wants both', async () => {
     const path = makePipe();
-    const robot = await robotWith([{ path, kind: 'auto', buttons: [] }]);
+    const robot = await robotWith([{ path, kind: 'auto', buttons: [], confirmButtons: [] }]);
     await robot.stand();
     const write = await writer(path);
     write(Buffer.from('x'));
@@ -72,7 +72,7 @@ describe('a named pipe', () => {
 
   it('that is flooded stops the robot and costs control no frame', async () => {
     const path = makePipe();
-    const robot = await robotWith([{ path, kind: 'auto', buttons: [] }]);
+    const robot = await robotWith([{ path, kind: 'auto', buttons: [], confirmButtons: [] }]);
     await robot.stand();
     const write = await writer(path);
     const flood = setInterval(() => {
@@ -93,7 +93,7 @@ describe('a named pipe', () => {
 
   it('that is taken away refuses arming, and is read again when another is put there', async () => {
     const path = makePipe();
-    const robot = await robotWith([{ path, kind: 'auto', buttons: [] }]);
+    const robot = await robotWith([{ path, kind: 'auto', buttons: [], confirmButtons: [] }]);
     await robot.arm();
     await robot.control.disarm();
     await robot.lift();
@@ -114,7 +114,7 @@ describe('a named pipe', () => {
 
   it('that goes while the robot moves makes it hold, and it does not drive off when the pipe is back', async () => {
     const path = makePipe();
-    const robot = await robotWith([{ path, kind: 'auto', buttons: [] }], { operatorHeartbeat: 0 });
+    const robot = await robotWith([{ path, kind: 'auto', buttons: [], confirmButtons: [] }], { operatorHeartbeat: 0 });
     await robot.stand();
     const order = () => robot.control.command({ name: 'mode', mode: MOVE, session: 'x' }, robot.operator);
     await order();
@@ -137,7 +137,7 @@ describe('a named pipe', () => {
 describe('a joystick (its bytes, through a named pipe)', () => {
   it('stops with a press of any button; not with axes, releases, nor with how its buttons are found', async () => {
     const path = makePipe();
-    const robot = await robotWith([{ path, kind: 'joystick', buttons: [] }]);
+    const robot = await robotWith([{ path, kind: 'joystick', buttons: [], confirmButtons: [] }]);
     await robot.stand();
     const write = await writer(path);
     write(Buffer.concat([jsEvent(INIT | BUTTON, 0, 0), jsEvent(INIT | BUTTON, 1, 1), jsEvent(INIT | AXIS, 0, 32767)]));
@@ -155,7 +155,7 @@ describe('a joystick (its bytes, through a named pipe)', () => {
 
   it('with named buttons stops with those only, and no reset undoes a stop whose button is still pressed', async () => {
     const path = makePipe();
-    const robot = await robotWith([{ path, kind: 'joystick', buttons: [3] }]);
+    const robot = await robotWith([{ path, kind: 'joystick', buttons: [3], confirmButtons: [] }]);
     await robot.stand();
     const write = await writer(path);
     write(jsEvent(BUTTON, 2, 1));
@@ -182,7 +182,7 @@ describe('a character device (a pseudo-terminal, with the bytes of a joystick)',
   it('is read without waiting, stops, and is lost when its other end goes', async () => {
     const pty = await openPty();
     onTestFinished(() => pty.close());
-    const robot = await robotWith([{ path: pty.path, kind: 'joystick', buttons: [] }]);
+    const robot = await robotWith([{ path: pty.path, kind: 'joystick', buttons: [], confirmButtons: [] }]);
     await robot.stand();
     expect((await looked(robot)).stopInputs).toMatchObject([{ open: true, problem: '' }]);
     pty.write(jsEvent(BUTTON, 7, 1));
@@ -191,5 +191,31 @@ describe('a character device (a pseudo-terminal, with the bytes of a joystick)',
     await pty.close();
     await robot.status('gone', ({ stopInputs }) => stopInputs[0]?.open === false);
     expect(reasonsOf(await robot.control.status())).toContain('stop-input-lost');
+  });
+
+  it('confirms a reset with the button that is for that; a pipe does not', async () => {
+    const pty = await openPty();
+    onTestFinished(() => pty.close());
+    const pipe = makePipe();
+    const confirms = { kind: 'joystick' as const, buttons: [], confirmButtons: [9] };
+    const robot = await robotWith([
+      { path: pty.path, ...confirms },
+      { path: pipe, ...confirms },
+    ]);
+    await robot.stand();
+    const write = await writer(pipe);
+    const press = Buffer.concat([jsEvent(BUTTON, 9, 1), jsEvent(BUTTON, 9, 0)]);
+    await robot.control.estop('test');
+    write(press);
+    expect((await looked(robot)).estop.confirmation).toBe('wanted');
+    pty.write(press);
+    await robot.status('confirmed', ({ estop }) => estop.confirmation === 'given');
+    await robot.control.command({ name: 'reset' }, robot.operator);
+    expect((await robot.control.status()).state).toBe('disarmed');
+    // Of a robot that is not stopped there is nothing to confirm.
+    pty.write(press);
+    await looked(robot);
+    await robot.control.estop('again');
+    expect(await refusalOf(robot.control.command({ name: 'reset' }, robot.operator))).toMatch(/confirmation-wanted/);
   });
 });

@@ -257,11 +257,19 @@ export class Control {
       this.#stops.push(() => ear.stop());
     }
 
+    const confirm = (stop: number, source: string) => {
+      const refused = confirmation.confirm(stop);
+      audit({ event: refused ? 'confirmation-refused' : 'reset-confirmed', stop, source, stoppedBy: latch.source });
+      return refused;
+    };
     const stopInputs = new StopInputs({
       inputs: config.stopInputs,
       onStop: (source) => {
         void control.estop(source);
         control.facts.stopsHeld = stopInputs.held;
+      },
+      onConfirm: (source) => {
+        if (latch.latched) confirm(confirmation.stop, source);
       },
       onChange: (change) => {
         control.facts.stopInputLost = stopInputs.anyLost;
@@ -281,11 +289,7 @@ export class Control {
         source: latch.source,
         wanted: confirmation.wanted,
       }),
-      confirm: (stop) => {
-        const refused = confirmation.confirm(stop);
-        audit({ event: refused ? 'confirmation-refused' : 'reset-confirmed', stop, stoppedBy: latch.source });
-        return refused;
-      },
+      confirm: (stop) => confirm(stop, 'a command on the robot'),
     });
     await door.open();
     if (door.problem !== '') log.error({ problem: door.problem }, 'no reset can be confirmed on this robot');

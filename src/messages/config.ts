@@ -22,6 +22,12 @@ const stopInput = z.strictObject({
     .describe(
       'Numbers of the buttons (`joystick`) or codes of the keys (`event`) that stop. Empty: any; axes never do.',
     ),
+  confirmButtons: z
+    .array(z.int().min(0).max(0x2ff))
+    .default([])
+    .describe(
+      'Numbers of buttons, or codes of keys, with which somebody beside the robot confirms that the stop in force may be undone, as `h2o-edge reset --confirm` does. They do not stop. Of a device only: a pipe confirms nothing.',
+    ),
 });
 export type StopInputConfig = z.output<typeof stopInput>;
 
@@ -85,7 +91,7 @@ export const configSchema = z.strictObject({
     .enum(['local', 'none'])
     .default('local')
     .describe(
-      "What undoing an emergency stop wants besides an operator's signature: `local` = somebody on the robot itself, who runs `h2o-edge reset` there, or `h2o-edge reset --confirm` at most a minute before a reset from elsewhere; `none` = nothing. It is confirmed on a socket that only control's own user reaches: a gateway that runs as another user cannot, one that runs as the same user (as under `h2o-edge run`) could.",
+      "What undoing an emergency stop wants besides an operator's signature: `local` = somebody on the robot itself, who runs `h2o-edge reset` there, or `h2o-edge reset --confirm`, or presses one of `confirmButtons`, at most a minute before a reset from elsewhere; `none` = nothing. It is confirmed on a socket that only control's own user reaches: a gateway that runs as another user cannot, one that runs as the same user (as under `h2o-edge run`) could.",
     ),
   http: z
     .strictObject({

@@ -153,31 +153,58 @@ describe('any bytes at all', () => {
 const change = (button: number, pressed: boolean, initial = false): ButtonChange => ({ button, pressed, initial });
 const news = (...changes: ButtonChange[]) => ({ changes, lost: false });
 
+const watchOf = (buttons: number[] = [], confirmButtons: number[] = []) => new PressWatch({ buttons, confirmButtons });
+const stop = (button: number) => ({ kind: 'stop', why: `button ${button}` });
+
 describe('a press', () => {
   it('is a button that goes down, not one that is found down', () => {
-    const watch = new PressWatch([]);
+    const watch = watchOf();
     expect(watch.see(news(change(0, true, true), change(1, false, true)))).toBeUndefined();
     expect(watch.held).toEqual([0]);
     expect(watch.see(news(change(0, false)))).toBeUndefined();
-    expect(watch.see(news(change(0, true)))).toBe('button 0');
+    expect(watch.see(news(change(0, true)))).toEqual(stop(0));
   });
 
   it('that the kernel has lost is seen from how the buttons are found afterwards', () => {
-    const watch = new PressWatch([]);
+    const watch = watchOf();
     watch.see(news(change(0, false, true)));
-    expect(watch.see(news(change(0, true, true)))).toBe('button 0');
-    expect(watch.see({ changes: [], lost: true })).toMatch(/lost/);
+    expect(watch.see(news(change(0, true, true)))).toEqual(stop(0));
+    expect(watch.see({ changes: [], lost: true })).toMatchObject({ kind: 'stop', why: expect.stringMatching(/lost/) });
   });
 
   it('counts for the named buttons only', () => {
-    const watch = new PressWatch([3]);
+    const watch = watchOf([3]);
     expect(watch.see(news(change(2, true), change(4, true)))).toBeUndefined();
     expect(watch.held).toEqual([]);
-    expect(watch.see(news(change(3, true)))).toBe('button 3');
+    expect(watch.see(news(change(3, true)))).toEqual(stop(3));
   });
 
   it('between a hundred other events of one look is seen', () => {
     const changes = Array.from({ length: 100 }, () => change(0, false));
-    expect(new PressWatch([]).see(news(...changes, change(9, true), change(9, false)))).toBe('button 9');
+    expect(watchOf().see(news(...changes, change(9, true), change(9, false)))).toEqual(stop(9));
+  });
+
+  it('of a button that confirms does not stop, and confirms nothing beside a stop or when events were lost', () => {
+    const watch = watchOf([], [7]);
+    expect(watch.see(news(change(7, true, true)))).toBeUndefined();
+    // It was held all along, as far as anybody knows.
+    expect(watch.see(news(change(7, true)))).toBeUndefined();
+    watch.see(news(change(7, false)));
+    expect(watch.see(news(change(7, true)))).toEqual({ kind: 'confirm' });
+    expect(watch.held).toEqual([]);
+    watch.see(news(change(7, false)));
+    expect(watch.see(news(change(7, true), change(2, true)))).toEqual(stop(2));
+    watch.see(news(change(7, false), change(2, false)));
+    expect(watch.see({ changes: [change(7, true)], lost: true })).toMatchObject({ kind: 'stop' });
+  });
+
+  it('stops whatever is pressed with it and in whatever order', () => {
+    const anyChange = fc.record({ button: fc.nat(9), pressed: fc.boolean(), initial: fc.constant(false) });
+    fc.assert(
+      fc.property(fc.array(anyChange), fc.array(anyChange), (before, after) => {
+        const watch = watchOf([], [7]);
+        expect(watch.see(news(...before, change(3, true), ...after))).toMatchObject({ kind: 'stop' });
+      }),
+    );
   });
 });

@@ -4,7 +4,7 @@ import { basename } from 'node:path';
 import { messageOf } from '../../errors.ts';
 import type { StopInputConfig } from '../../messages/config.ts';
 import { type ButtonParser, inputEventParser, joystickParser } from './button-events.ts';
-import { PressWatch } from './press-watch.ts';
+import { type Press, PressWatch } from './press-watch.ts';
 
 type Kind = Exclude<StopInputConfig['kind'], 'auto'>;
 
@@ -19,6 +19,8 @@ interface OpenInput {
   readonly watch: PressWatch;
 }
 
+/** Any byte in a pipe. */
+const WRITTEN_TO: Press = { kind: 'stop', why: 'written to' };
 /** Bytes that are looked at in one turn of the event loop, of each input: 200 kB/s, twice what a fast mouse gives. */
 const MOST_BYTES = 1024;
 const buffer = Buffer.alloc(MOST_BYTES);
@@ -48,13 +50,13 @@ export class StopInput {
     return this.#open?.kind ?? this.config.kind;
   }
 
-  /** Buttons that count and are held down. */
+  /** Buttons that stop and are held down. */
   get held(): number[] {
     return this.#open?.watch.held ?? [];
   }
 
-  /** One look, at most `MOST_BYTES`; never waits, never throws. @returns why to stop, or `undefined` */
-  poll(): string | undefined {
+  /** One look, at most `MOST_BYTES`; never waits, never throws. @returns what somebody wants, if anything */
+  poll(): Press | undefined {
     const input = this.#open;
     if (!input) return undefined;
     let length = 0;
@@ -71,9 +73,10 @@ export class StopInput {
       else this.#lose('it gives nothing: it is no input device');
       return undefined;
     }
-    const why = input.parser ? input.watch.see(input.parser.push(buffer.subarray(0, length))) : 'written to';
-    if (why !== undefined) this.stops += 1;
-    return why;
+    const press = input.parser ? input.watch.see(input.parser.push(buffer.subarray(0, length))) : WRITTEN_TO;
+    if (press?.kind === 'stop') this.stops += 1;
+    // Whoever may write to a pipe may be anywhere; a device is where the robot is.
+    return press?.kind === 'confirm' && input.isPipe ? undefined : press;
   }
 
   /** Opens it if it is not open, and closes it if what is at its path is something else now. Never rejects. */
@@ -103,7 +106,7 @@ export class StopInput {
   }
 }
 
-async function openInput({ path, kind: wanted, buttons }: StopInputConfig): Promise<OpenInput> {
+async function openInput({ path, kind: wanted, ...buttons }: StopInputConfig): Promise<OpenInput> {
   // O_NONBLOCK also for opening: a pipe that nobody writes to would keep the caller waiting.
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
   try {

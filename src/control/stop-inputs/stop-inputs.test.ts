@@ -35,7 +35,8 @@ async function pipes(...names: string[]) {
   const paths = names.map((name) => join(folder, name));
   expect(spawnSync('mkfifo', paths).status).toBe(0);
   const inputs = new StopInputs({
-    inputs: paths.map((path) => ({ path, kind: 'auto', buttons: [] })),
+    inputs: paths.map((path) => ({ path, kind: 'auto', buttons: [], confirmButtons: [] })),
+    onConfirm: () => {},
     onStop: (source) => void stops.push(source),
     onChange: (change) => void changes.push(change),
   });
@@ -80,7 +81,7 @@ describe('the stop inputs', () => {
   });
 
   it('that are none cost nothing: no timer runs', () => {
-    const inputs = new StopInputs({ inputs: [], onStop: () => {}, onChange: () => {} });
+    const inputs = new StopInputs({ inputs: [], onStop: () => {}, onConfirm: () => {}, onChange: () => {} });
     inputs.start();
     expect(vi.getTimerCount()).toBe(0);
     expect(inputs.anyLost).toBe(false);

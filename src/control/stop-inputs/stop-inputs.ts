@@ -5,6 +5,8 @@ export interface StopInputsOptions {
   readonly inputs: readonly StopInputConfig[];
   /** Stops the robot; called in the turn of the event loop in which the press was read. */
   readonly onStop: (source: string) => void;
+  /** Somebody beside the robot agrees that the stop in force is undone. */
+  readonly onConfirm: (source: string) => void;
   /** an input was opened, or is gone and why */
   readonly onChange: (change: { readonly path: string; readonly open: boolean; readonly problem: string }) => void;
 }
@@ -65,8 +67,9 @@ export class StopInputs {
 
   #poll(): void {
     for (const input of this.inputs) {
-      const why = input.poll();
-      if (why !== undefined) this.#options.onStop(`${input.config.path}: ${why}`);
+      const press = input.poll();
+      if (press?.kind === 'stop') this.#options.onStop(`${input.config.path}: ${press.why}`);
+      else if (press?.kind === 'confirm') this.#options.onConfirm(input.config.path);
       this.#tell(input);
     }
   }

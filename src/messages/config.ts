@@ -14,7 +14,7 @@ const stopInput = z.strictObject({
     .enum(STOP_INPUT_KINDS)
     .default('auto')
     .describe(
-      'What is read from it: `joystick` = struct js_event, `event` = struct input_event, `pipe` = any byte stops. `auto`: a named pipe is a pipe, a device goes by its name.',
+      'What is read from it: `joystick` = struct js_event (8 bytes), `event` = struct input_event (24 bytes on a 64-bit system, 16 on a 32-bit one), `pipe` = any byte stops. `auto`: a named pipe is a pipe, a device goes by its name.',
     ),
   buttons: z
     .array(z.int().min(0).max(0x2ff))
@@ -102,7 +102,7 @@ export const configSchema = z.strictObject({
         .describe(
           'Address to listen on. Whoever reaches it may stop the robot, so `0.0.0.0` is for networks where that is meant.',
         ),
-      port: z.int().min(0).max(65_535).default(8420).describe('0: no HTTP.'),
+      port: z.int().min(0).max(65_535).default(8420).describe('Port to listen on; 0: no HTTP server.'),
     })
     .prefault({})
     .describe("The gateway's HTTP server: `POST /estop` stops the robot."),

@@ -105,6 +105,7 @@ export class Gateway {
     return new HttpServer({
       address,
       port,
+      robot: this.#config.name,
       courier: this.#courier,
       onState: ({ listening, problem }) => {
         if (listening) this.#log.info({ address, port }, 'POST /estop stops the robot');

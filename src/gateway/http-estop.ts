@@ -5,17 +5,23 @@ import type { StopCourier } from './stop-courier.ts';
 /** More of a body is not even thrown away: the connection ends with the answer [bytes]. */
 const MOST_BODY = 1 << 20;
 
+export interface EstopAnswerer {
+  /** name of the robot that is stopped */
+  readonly robot: string;
+  readonly courier: Pick<StopCourier, 'stop'>;
+}
+
 /**
  * Answers `POST /estop`. The robot is stopped as soon as the headers are read, before the body. The answer is one JSON
  * object that is written as it becomes true, a line for each stage, so that who reads it as it comes sees each stage, and
  * who waits for the end gets
- * `{"received": true, "receivedMs": …, "latched": true, "onDisk": true, "latchedMs": …, "confirmed": true, "confirmedMs": …, "ok": true}`.
+ * `{"robot": "…", "received": true, "receivedMs": …, "latched": true, "onDisk": true, "latchedMs": …, "confirmed": true, "confirmedMs": …, "ok": true}`.
  * What was not reached is false, and `ok` says whether torque is off. 503 when control could not be told at all.
  */
 export function answerEstop(
   request: IncomingMessage,
   response: ServerResponse,
-  courier: Pick<StopCourier, 'stop'>,
+  { robot, courier }: EstopAnswerer,
 ): void {
   const began = performance.now();
   const reached = new Set<EstopStage>();
@@ -30,7 +36,9 @@ export function answerEstop(
     if (reached.size === 0) response.writeHead(200, { 'Content-Type': 'application/json', Connection: 'close' });
     const milliseconds = Math.round((performance.now() - began) * 10) / 10;
     const disk = name === 'latched' ? { onDisk: onDisk === true } : {};
-    const said = JSON.stringify({ [name]: true, ...disk, [`${name}Ms`]: milliseconds }).slice(1, -1);
+    // Whoever stops one of several robots on a computer has to see which.
+    const whose = reached.size === 0 ? { robot } : {};
+    const said = JSON.stringify({ ...whose, [name]: true, ...disk, [`${name}Ms`]: milliseconds }).slice(1, -1);
     response.write(`${reached.size === 0 ? '{' : ','}${said}\n`);
     reached.add(name);
   };
@@ -39,7 +47,7 @@ export function answerEstop(
   void courier.stop(`HTTP ${from}`, stage).then((problem) => {
     if (reached.size === 0) {
       response.writeHead(503, { 'Content-Type': 'application/json', Connection: 'close' });
-      const nothing = { received: false, latched: false, onDisk: false, confirmed: false, ok: false };
+      const nothing = { robot, received: false, latched: false, onDisk: false, confirmed: false, ok: false };
       response.end(`${JSON.stringify({ ...nothing, error: problem })}\n`);
     } else response.end(`,${restOf(reached)}}\n`);
   });

@@ -13,6 +13,7 @@ beforeEach(async () => {
     server = new HttpServer({
       address: '127.0.0.1',
       port: 0,
+      robot: 'r1',
       courier: {
         stop: async (source, reached) => {
           stops.push(source);
@@ -102,6 +103,7 @@ describe('the HTTP server', () => {
     server = new HttpServer({
       address: '127.0.0.1',
       port: 0,
+      robot: 'r1',
       courier: {
         stop: async (_, reached) => {
           reached('received');
@@ -116,7 +118,14 @@ describe('the HTTP server', () => {
     while (server.port === undefined) await new Promise((resolve) => setImmediate(resolve));
     const response = await fetch(`http://127.0.0.1:${server.port}/estop`, { method: 'POST' });
     const said = await response.json();
-    expect(said).toMatchObject({ received: true, latched: true, onDisk: false, confirmed: false, ok: false });
+    expect(said).toMatchObject({
+      robot: 'r1',
+      received: true,
+      latched: true,
+      onDisk: false,
+      confirmed: false,
+      ok: false,
+    });
     expect(said).toMatchObject({ error: { code: 'not-confirmed' } });
   });
 });

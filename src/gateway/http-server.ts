@@ -1,14 +1,12 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { messageOf } from '../errors.ts';
-import { answerEstop } from './http-estop.ts';
-import type { StopCourier } from './stop-courier.ts';
+import { answerEstop, type EstopAnswerer } from './http-estop.ts';
 
-export interface HttpServerOptions {
+export interface HttpServerOptions extends EstopAnswerer {
   readonly address: string;
   /** 0: any that is free */
   readonly port: number;
-  readonly courier: Pick<StopCourier, 'stop'>;
   /** it listens, or cannot and will try again */
   readonly onState: (state: { readonly listening: boolean; readonly problem: string }) => void;
 }
@@ -108,7 +106,7 @@ export class HttpServer {
     const path = (request.url ?? '').split(/[?#]/, 1)[0]?.replace(/(.)\/+$/, '$1');
     if (path === '/estop' && request.method === 'POST') {
       this.counters.stops += 1;
-      answerEstop(request, response, this.#options.courier);
+      answerEstop(request, response, this.#options);
       return;
     }
     this.counters.refused += 1;

@@ -102,7 +102,12 @@ export const configSchema = z.strictObject({
         .describe(
           'Address to listen on. Whoever reaches it may stop the robot, so `0.0.0.0` is for networks where that is meant.',
         ),
-      port: z.int().min(0).max(65_535).default(8420).describe('Port to listen on; 0: no HTTP server.'),
+      port: z
+        .int()
+        .min(0)
+        .max(65_535)
+        .default(8420)
+        .describe('Port to listen on; 0: no HTTP server. Robots on one computer need a port each.'),
     })
     .prefault({})
     .describe("The gateway's HTTP server: `POST /estop` stops the robot."),

@@ -44,6 +44,7 @@ describe('POST /estop', () => {
     expect(response.headers.get('content-type')).toBe('application/json');
     expect(response.headers.get('access-control-allow-origin')).toBe('*');
     expect(await response.json()).toEqual({
+      robot: 'test-robot',
       received: true,
       receivedMs: expect.any(Number),
       latched: true,
@@ -69,7 +70,7 @@ describe('POST /estop', () => {
     await robot.stand();
     const response = await fetch(`${url}/estop/?why=test`, { method: 'POST', body: 'anything at all' });
     const lines = (await response.text()).trimEnd().split('\n');
-    expect(lines[0]).toMatch(/^\{"received":true/);
+    expect(lines[0]).toMatch(/^\{"robot":"test-robot","received":true/);
     expect(lines.at(-1)).toMatch(/"ok":true\}$/);
     expect(lines).toHaveLength(4);
   });

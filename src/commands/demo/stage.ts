@@ -183,6 +183,8 @@ function furnish(folder: string, port: string, priority: number, brokerUrl: stri
     name: ROBOT,
     serial: { path: port },
     broker: { url: brokerUrl },
+    // The port may be a real robot's, and whoever stops that one must not stop this one.
+    http: { port: 0 },
     policies: [join(modelsDirectory, 'policies')],
     realTimePriority: priority,
     logLevel: 'error',

@@ -70,7 +70,7 @@ export class StopInput {
     if (length === 0) {
       // Nobody has the pipe open for writing. A device does not end.
       if (input.isPipe) input.parser?.reset();
-      else this.#lose('it gives nothing: it is no input device');
+      else this.#lose('it has ended: it is gone, or was no input device');
       return undefined;
     }
     const press = input.parser ? input.watch.see(input.parser.push(buffer.subarray(0, length))) : WRITTEN_TO;

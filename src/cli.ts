@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { registerAudit } from './commands/audit.ts';
 import { revision } from './commands/context.ts';
 import { registerControl } from './commands/control.ts';
 import { registerDataset } from './commands/dataset.ts';
@@ -32,6 +33,7 @@ registerStatus(program);
 registerWatch(program);
 registerFailsafe(program);
 registerDoctor(program);
+registerAudit(program);
 registerKeys(program);
 registerDataset(program);
 registerPolicy(program);

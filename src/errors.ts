@@ -35,6 +35,7 @@ export const ErrorCode = {
   // 7xx: recording
   recordingFailed: 700,
   segmentUnreadable: 701,
+  auditInvalid: 702,
 } as const;
 
 export type ErrorCodeName = keyof typeof ErrorCode;

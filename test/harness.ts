@@ -17,13 +17,14 @@ import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { onTestFailed, onTestFinished } from 'vitest';
+import { confirmReset } from '../src/commands/confirm-reset.ts';
 import { CONFIG_NAME, OPERATOR_KEY_NAME } from '../src/commands/context.ts';
 import { SimulatorClient, type Truth } from '../src/commands/simulator-client.ts';
 import { EdgeError } from '../src/errors.ts';
 import { ControlClient } from '../src/gateway/control-client.ts';
 import { generateKeyPair, writePrivateKey } from '../src/keys/key-pair.ts';
 import { formatTrustFile, readTrustFile, type TrustEntry, trustEntry } from '../src/keys/trust-store.ts';
-import type { Config } from '../src/messages/config.ts';
+import { type Config, loadConfig } from '../src/messages/config.ts';
 import type { ArmedMode } from '../src/messages/mode.ts';
 import { decodeRow, type Row } from '../src/messages/row.ts';
 import { jsonForSocket } from '../src/messages/socket-frame.ts';
@@ -351,8 +352,15 @@ export class TestRobot {
     await this.simulator.wait(1.5);
   }
 
+  /** As an operator beside the robot. */
   async reset(): Promise<void> {
+    await this.confirmReset();
     await this.control.command({ name: 'reset' }, this.operator);
+  }
+
+  /** Somebody on the robot agrees that the stop in force is undone; a signed reset is still to come. */
+  async confirmReset(): Promise<void> {
+    await confirmReset(loadConfig(this.configPath));
   }
 
   /** Waits until the simulator's ground truth is so. */
@@ -488,6 +496,8 @@ async function furnish(folder: string, { config, bundles, robotFile }: RobotOpti
     realTimePriority: 0,
     // In step with the answers, or patient, simulated time waits for a machine that stalls: no robot falls by that.
     delayCheck: 'warn',
+    // Tests run at the same time; who wants the port names one.
+    http: { port: 0 },
     ...config,
   };
   // JSON is YAML.

@@ -19,6 +19,7 @@ const ROOMS = [
   'policy',
   'messages',
   'protocol',
+  'audit',
   'keys',
   'robot',
   // The ground that every room stands on: single files of src/.

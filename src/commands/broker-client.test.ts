@@ -147,7 +147,7 @@ describe.each(BROKERS)('the operator over $name', ({ missing, start }) => {
       const stopped = stateOf(
         statusOf({
           state: 'estopped',
-          estop: { latched: true, source: 'x', onDisk: true, problem: '' },
+          estop: { latched: true, source: 'x', onDisk: true, problem: '', confirmation: 'wanted' },
           mcu: { ...statusOf().mcu, state: 'estopped' },
         }),
         { on: false, rows: 0, problem: '' },

@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Command } from 'commander';
 import { EdgeError } from '../errors.ts';
+import { stopBySignal } from '../gateway/stop-by-signal.ts';
 import { findConfig } from './context.ts';
 import { say, sayJson } from './output.ts';
 import { connectToRobot, type RobotOptions, speaksOverBroker, withRobot } from './robot-client.ts';
@@ -18,7 +17,7 @@ export function registerEstop(program: Command): void {
 }
 
 async function estop(options: EstopOptions): Promise<void> {
-  const client = await connectToRobot(options).catch((error: unknown) => stopBySignal(options, error));
+  const client = await connectToRobot(options).catch((error: unknown) => trySignal(options, error));
   try {
     const began = performance.now();
     const stagesMs: Record<string, number> = {};
@@ -42,24 +41,12 @@ async function estop(options: EstopOptions): Promise<void> {
  * Control's socket is dead, but its process may live: it stops the robot on SIGUSR2.
  * @throws EdgeError always: a stop that nobody confirmed is no success
  */
-function stopBySignal(options: EstopOptions, cause: unknown): never {
-  const pid = speaksOverBroker(options) ? undefined : controlPid(findConfig(options).runtimeDirectory);
+function trySignal(options: EstopOptions, cause: unknown): never {
+  const pid = speaksOverBroker(options) ? undefined : stopBySignal(findConfig(options).runtimeDirectory);
   if (pid === undefined) throw cause;
-  process.kill(pid, 'SIGUSR2');
   throw new EdgeError(
     'noAnswer',
     `control's socket is dead; process ${pid} was told to stop by SIGUSR2, and has NOT confirmed`,
     'look at the robot; if it is not down, cut the power of its motors now',
   );
-}
-
-/** The control process that left its number there, if it still runs. */
-function controlPid(runtimeDirectory: string): number | undefined {
-  try {
-    const pid = Number(readFileSync(join(runtimeDirectory, 'control.pid'), 'utf8'));
-    const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-    return words.includes('control') ? pid : undefined;
-  } catch {
-    return undefined;
-  }
 }

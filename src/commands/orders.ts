@@ -1,9 +1,12 @@
+import type { KeyObject } from 'node:crypto';
 import { once } from 'node:events';
 import { type Command, Option } from 'commander';
 import { EdgeError } from '../errors.ts';
 import { describeMode, type Mode, modeSchema, needsHeartbeat } from '../messages/mode.ts';
 import type { Command as RobotCommand } from '../messages/requests.ts';
 import { taskNames } from '../robot/tasks/tasks.ts';
+import { confirmReset } from './confirm-reset.ts';
+import { findConfig } from './context.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { say, sayJson } from './output.ts';
 import {
@@ -11,6 +14,7 @@ import {
   operatorKey,
   type RobotClient,
   type RobotOptions,
+  speaksOverBroker,
   withKey,
   withRobot,
 } from './robot-client.ts';
@@ -32,10 +36,11 @@ export function registerOrders(program: Command): void {
 
   order('reset')
     .description('undo an emergency stop or a latch of the motor controller; the robot stays disarmed')
-    .action(async (options: OrderOptions) => {
-      await give({ name: 'reset' }, options);
-      report({ ok: true }, 'reset: the robot is disarmed', options);
-    });
+    .option(
+      '--confirm',
+      'only confirm, on the robot itself, that the stop may be undone; whoever has a key then has a minute to reset',
+    )
+    .action(reset);
 
   order('mode')
     .description('arm the robot for a task, change what it does, or disarm it')
@@ -60,8 +65,51 @@ function report(json: object, words: string, options: OrderOptions): void {
   else say(words);
 }
 
-async function give(command: RobotCommand, options: OrderOptions): Promise<void> {
+interface ResetOptions extends OrderOptions {
+  confirm?: boolean;
+}
+
+async function reset(options: ResetOptions): Promise<void> {
+  if (options.confirm) {
+    if (speaksOverBroker(options)) {
+      const remedy = 'run it on the robot, without --broker';
+      throw new EdgeError('usage', '--confirm is said on the robot itself, not over a broker', remedy);
+    }
+    const seen = await confirmReset(findConfig(options));
+    const words = seen ? `confirmed: the stop by ${seen.source} may be undone` : 'no stop is in force';
+    report({ ok: true, confirmed: seen !== undefined, source: seen?.source ?? '' }, words, options);
+    return;
+  }
+  // A key that is not there must not leave half of a reset behind.
   const key = operatorKey(options);
+  const unconfirmed = await confirmHere(options);
+  await give({ name: 'reset' }, options, key).catch((error: unknown) => {
+    const wanted = error instanceof EdgeError && error.message.includes('confirmation-wanted');
+    throw wanted && unconfirmed ? unconfirmed : error;
+  });
+  report({ ok: true }, 'reset: the robot is disarmed', options);
+}
+
+/** Whoever resets on the robot itself has confirmed it by that. @returns why that could not be said */
+async function confirmHere(options: OrderOptions): Promise<EdgeError | undefined> {
+  if (speaksOverBroker(options)) return undefined;
+  const config = findConfig(options);
+  if (config.resetConfirmation === 'none') return undefined;
+  try {
+    await confirmReset(config);
+    return undefined;
+  } catch (error) {
+    // Another latch than an e-stop's wants no confirmation: that is for control to say.
+    if (error instanceof EdgeError && error.codeName === 'notRunning') return error;
+    throw error;
+  }
+}
+
+async function give(
+  command: RobotCommand,
+  options: OrderOptions,
+  key: KeyObject = operatorKey(options),
+): Promise<void> {
   const client = await connectToRobot(options);
   try {
     await client.command(command, key);

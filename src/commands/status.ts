@@ -20,6 +20,15 @@ export function registerStatus(program: Command): void {
     });
 }
 
+const RESET_WANTS = {
+  'not-wanted': '',
+  wanted: '; a reset wants confirming on the robot',
+  given: '; confirmed on the robot, a signed reset undoes it',
+} as const;
+
+const describeStopInput = ({ path, kind, open, problem, held }: Status['stopInputs'][number]): string =>
+  `stop input ${path}: ${open ? `${kind}${held.length > 0 ? ', PRESSED' : ''}` : `not open (${problem})`}`;
+
 const degrees = (radians: number) => ((radians * 180) / Math.PI).toFixed(1);
 
 const delayLine = ({ spent, tolerable, enforced }: NonNullable<Status['delay']>): string =>
@@ -34,7 +43,9 @@ export function describeStatus(status: Status): string[] {
   ];
   if (status.limits.length > 0) lines.push(`limits acting: ${status.limits.join(', ')}`);
   if (status.estop.latched)
-    lines.push(`e-stop latched by ${status.estop.source}${status.estop.onDisk ? '' : ', NOT on disk'}`);
+    lines.push(
+      `e-stop latched by ${status.estop.source}${status.estop.onDisk ? '' : ', NOT on disk'}${RESET_WANTS[status.estop.confirmation]}`,
+    );
   if (broker && broker.state !== 'connected') lines.push(`hears no stop over MQTT: ${broker.problem || broker.state}`);
   if (estimate) {
     lines.push(
@@ -44,6 +55,8 @@ export function describeStatus(status: Status): string[] {
   lines.push(
     `motor controller: ${mcu.session}, ${mcu.state}${mcu.faults.length > 0 ? `, faults: ${mcu.faults.join(', ')}` : ''}; ${mcu.peer}`,
     `port ${status.link.path}: ${status.link.open ? 'open' : `not open (${status.link.lastProblem})`}, ${mcu.measuredRate?.toFixed(1) ?? '?'} Hz`,
+    ...status.stopInputs.map(describeStopInput),
+    ...(status.audit.problem === '' ? [] : [`  warn: the audit log is not on disk: ${status.audit.problem}`]),
     `latency p50 ${latencyUs.p50} µs, p99 ${latencyUs.p99} µs, max ${latencyUs.max} µs over ${latencyUs.count} frames; ${scheduling.policy} ${scheduling.priority}`,
     ...(status.delay ? [delayLine(status.delay)] : []),
     `controllers: balancer${status.controllers.map((controller) => `, ${controller.id}`).join('')}`,

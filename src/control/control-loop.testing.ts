@@ -12,6 +12,7 @@ import { EpisodeClock } from './observe.ts';
 import { OperatorWatch } from './operator-watch.ts';
 import { pipeline } from './pipeline.ts';
 import type { FakePolicy } from './policy-runner.testing.ts';
+import { ResetConfirmation } from './reset-confirmation.ts';
 import { RobotControl } from './robot-control.ts';
 import type { Actuated, Chunk } from './tick.ts';
 
@@ -45,6 +46,7 @@ export function controlLoop(greeting: Partial<Hello> = {}) {
     episodes,
     latch: new EstopLatch('/dev/null/estop'),
     operator,
+    confirmation: new ResetConfirmation({ wanted: false, now: () => Number(clock.now) / 1e6 }),
     now: () => Number(clock.now) / 1e6,
     refusedPolicies: new Map(),
     wall: () => Number(clock.now) / 1e6 + clock.wallOffset,

@@ -9,6 +9,7 @@ import { EstopLatch } from './estop-latch.ts';
 import { accept, frameOf, sensors, tappedSession } from './frames.testing.ts';
 import { EpisodeClock } from './observe.ts';
 import { OperatorWatch } from './operator-watch.ts';
+import { ResetConfirmation } from './reset-confirmation.ts';
 import { type ControlEvent, RobotControl } from './robot-control.ts';
 import type { Guarded } from './tick.ts';
 import { decided } from './ticks.testing.ts';
@@ -25,6 +26,8 @@ export interface RigOptions {
   readonly latch?: EstopLatch;
   readonly controllers?: Controllers;
   readonly refusedPolicies?: ReadonlyMap<string, string>;
+  /** a reset of a stop wants local confirmation */
+  readonly confirmed?: boolean;
 }
 
 export type RobotControlRig = ReturnType<typeof robotControlRig>;
@@ -34,6 +37,7 @@ export function robotControlRig({
   latch = new EstopLatch('/dev/null/estop'),
   controllers,
   refusedPolicies = new Map(),
+  confirmed = false,
 }: RigOptions = {}) {
   const { session, tap } = tappedSession();
   // Designing a balancer is slow; a mode that begins makes it as good as new.
@@ -42,6 +46,7 @@ export function robotControlRig({
   const used = controllers ?? sharedControllers;
   const operator = new OperatorWatch(1000);
   let now = 0;
+  const confirmation = new ResetConfirmation({ wanted: confirmed, now: () => now });
   const control = new RobotControl({
     robot,
     session,
@@ -49,6 +54,7 @@ export function robotControlRig({
     episodes,
     latch,
     operator,
+    confirmation,
     now: () => now,
     refusedPolicies,
   });
@@ -92,6 +98,7 @@ export function robotControlRig({
     control,
     events,
     operator,
+    confirmation,
     frame,
     frames,
     pass,

@@ -3,11 +3,17 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { Allowance } from '../allowance.ts';
+import { AuditFiles } from '../audit/audit-files.ts';
+import { AuditLog } from '../audit/audit-log.ts';
+import { messageOf } from '../errors.ts';
 import { loadTrustStore } from '../keys/trust-store.ts';
 import { accessWarnings, brokerAccess } from '../messages/broker-config.ts';
 import type { Config } from '../messages/config.ts';
+import type { EstopStage } from '../messages/requests.ts';
 import { encodeRow } from '../messages/row.ts';
 import { loadRobot } from '../robot/robot.ts';
+import { AuditTrail } from './audit-trail.ts';
+import { ConfirmationDoor } from './confirmation-door.ts';
 import { Controllers } from './controllers.ts';
 import { FrameSource } from './decode.ts';
 import { Estimator } from './estimate.ts';
@@ -20,10 +26,12 @@ import { OperatorWatch } from './operator-watch.ts';
 import { pipeline } from './pipeline.ts';
 import { loadPolicies } from './policies.ts';
 import { CHECKS_PER_SECOND, requestHandler } from './requests.ts';
+import { ResetConfirmation } from './reset-confirmation.ts';
 import { type ControlEvent, RobotControl } from './robot-control.ts';
 import { RowOutbox } from './row-outbox.ts';
 import { SocketServer } from './socket-server.ts';
 import { StatusReport } from './status-report.ts';
+import { StopInputs } from './stop-inputs/stop-inputs.ts';
 
 /** How often the host greets an MCU that has not answered [ms]; PROTOCOL.md. */
 const HELLO_INTERVAL = 500;
@@ -31,6 +39,14 @@ const HELLO_INTERVAL = 500;
 const REPEAT_INTERVAL = 50;
 /** How long an MCU may take to begin to brake when control is told to end [ms]. */
 const SHUTDOWN_TIMEOUT = 200;
+/** How long the disk may take to show that it takes a stop before control goes on without [ms]. */
+const PROBE_PATIENCE = 500;
+/** How often a disk that refused the latch is tried again [ms]. */
+const MEND_INTERVAL = 5000;
+/** How long the disk may take with the last entries of the audit log when control is told to end [ms]. */
+const AUDIT_PATIENCE = 1000;
+/** How long the disk may take with the entry that says why control failed; the MCU brakes meanwhile [ms]. */
+const FAILURE_PATIENCE = 200;
 /** How long an MCU may take to leave its latch: it brakes for its brake time first [ms]. */
 const CLEAR_TIMEOUT = 3000;
 
@@ -62,6 +78,27 @@ export class Control {
 
     const latch = new EstopLatch(join(config.stateDirectory, 'estop'));
     latch.load();
+    const probed = latch.probe();
+    const boot = randomBytes(8);
+    const auditLog = new AuditLog({
+      files: new AuditFiles(config.stateDirectory),
+      boot: boot.toString('hex'),
+      now: () => Number(nowNs()) / 1e6,
+      wall: Date.now,
+      keepBytes: config.audit.keepMegabytes * 1e6,
+      pause: sleep,
+      onProblem: (problem) => {
+        if (problem === '') return log.info('the audit log is written again');
+        log.warn({ problem }, 'the audit log cannot be written');
+        // It lies on the same disk as the latch: a stop might not outlive a power cut either.
+        void latch.probe();
+      },
+    });
+    const trail = new AuditTrail(auditLog, nowMs);
+    trail.start();
+    const confirmation = new ResetConfirmation({ wanted: config.resetConfirmation === 'local', now: nowMs });
+    // A disk that hangs keeps the robot from being armed, not control from starting.
+    await Promise.race([probed, sleep(PROBE_PATIENCE)]);
     const { policies, refused } = await loadPolicies(config, robot, trust, log);
 
     const link = new SerialLink({ ...config.serial, silence: robot.timing.sensorSilence, now: nowNs });
@@ -76,6 +113,7 @@ export class Control {
     const operator = new OperatorWatch(config.operatorHeartbeat);
     const control = new RobotControl({
       operator,
+      confirmation,
       robot,
       session,
       controllers,
@@ -98,6 +136,8 @@ export class Control {
       source,
       link,
       latch,
+      confirmation,
+      auditLog,
       policies,
       refused,
     });
@@ -105,6 +145,7 @@ export class Control {
     const audit = (event: ControlEvent) => {
       log.info(event, event.event);
       server.broadcast(event);
+      trail.take(event);
     };
     const outbox = new RowOutbox();
     const requests = {
@@ -126,6 +167,7 @@ export class Control {
       path: join(config.runtimeDirectory, 'control.sock'),
       outbox,
       handlerFor: () => requestHandler(requests),
+      onRefused: (reason) => trail.take({ event: 'request-refused', reason }),
     });
     status.server = server;
     status.outbox = outbox;
@@ -141,13 +183,36 @@ export class Control {
     };
     // Slow the first time: better before the port is open than when somebody arms.
     tellDelay();
+    trail.take({
+      event: 'control-start',
+      revision,
+      name: config.name,
+      robot: robot.name,
+      pid: process.pid,
+      latched: latch.latched,
+      source: latch.source,
+      operators: [...trust.keys.values()].filter(({ role }) => role === 'operator').map(({ id }) => id),
+      confirmation: config.resetConfirmation,
+    });
+    for (const [id, { task, hash }] of policies) {
+      trail.take({ event: 'policy-loaded', id, task, sha256: hash.toString(16).padStart(16, '0') });
+    }
+    for (const [id, reason] of refused) trail.take({ event: 'policy-refused', id, reason });
+
     session.accepted$.subscribe(({ sensorRate }) => {
       if (!controllers.prepare(sensorRate))
         log.warn({ sensorRate }, 'the robot cannot be balanced at this sensor rate');
       tellDelay();
     });
-    session.state$.subscribe(() => control.sessionChanged());
-    control.events$.subscribe(audit);
+    session.state$.subscribe((state) => {
+      control.sessionChanged();
+      trail.take({ event: 'session', state, peer: session.peer?.name ?? '' });
+    });
+    control.events$.subscribe((event) => {
+      if (event.event === 'estop-again') trail.take(event);
+      else audit(event);
+      if (event.event === 'estop') followStop(event.stop, trail, latch, session);
+    });
     link.open$.subscribe((open) => {
       if (open) {
         source.reset();
@@ -159,7 +224,7 @@ export class Control {
     link.silent$.subscribe((silent) => control.linkSilent(silent));
 
     const wallOffsetNs = () => BigInt(Date.now()) * 1_000_000n - nowNs();
-    const rows = { robot, boot: randomBytes(8).readBigUInt64LE(), wallOffsetNs };
+    const rows = { robot, boot: boot.readBigUInt64LE(), wallOffsetNs };
     const rows$ = pipeline(link.chunks$, {
       source,
       estimator: new Estimator(robot),
@@ -179,7 +244,8 @@ export class Control {
       // An error ends the pipeline and with it every answer: better to end the process, which restarts disarmed.
       error: (error: unknown) => {
         log.fatal({ err: error }, 'the control pipeline failed');
-        process.exit(70);
+        trail.take({ event: 'control-failed', problem: messageOf(error) });
+        void trail.stop(FAILURE_PATIENCE).finally(() => process.exit(70));
       },
     });
 
@@ -196,6 +262,7 @@ export class Control {
         onState: (state, problem) => {
           control.surroundings.brokerLost = state !== 'connected';
           log.info({ state, problem }, 'e-stop client');
+          trail.take({ event: 'estop-client', state, problem });
         },
       });
       status.estopClient = ear;
@@ -204,9 +271,51 @@ export class Control {
       this.#stops.push(() => ear.stop());
     }
 
+    const confirm = (stop: number, source: string) => {
+      const refused = confirmation.confirm(stop);
+      audit({ event: refused ? 'confirmation-refused' : 'reset-confirmed', stop, source, stoppedBy: latch.source });
+      return refused;
+    };
+    const stopInputs = new StopInputs({
+      inputs: config.stopInputs,
+      onStop: (source) => {
+        void control.estop(source);
+        control.facts.stopsHeld = stopInputs.held;
+      },
+      onConfirm: (source) => {
+        if (latch.latched) confirm(confirmation.stop, source);
+      },
+      onChange: (change) => {
+        control.facts.stopInputLost = stopInputs.anyLost;
+        audit({ event: 'stop-input', ...change });
+      },
+    });
+    status.stopInputs = stopInputs;
+    control.facts.stopInputLost = stopInputs.anyLost;
+    stopInputs.start();
+    this.#stops.push(() => stopInputs.stop());
+
+    const door = new ConfirmationDoor({
+      runtimeDirectory: config.runtimeDirectory,
+      seen: () => ({
+        latched: latch.latched,
+        stop: confirmation.stop,
+        source: latch.source,
+        wanted: confirmation.wanted,
+      }),
+      confirm: (stop) => confirm(stop, 'a command on the robot'),
+    });
+    await door.open();
+    if (door.problem !== '') log.error({ problem: door.problem }, 'no reset can be confirmed on this robot');
+    this.#stops.push(() => door.close());
+
+    const mending = setInterval(() => void latch.mend(), MEND_INTERVAL);
+    this.#stops.push(() => clearInterval(mending));
     const greeting = setInterval(() => session.hello(), HELLO_INTERVAL);
     const repeating = setInterval(() => {
       control.repeat();
+      control.facts.stopInputLost = stopInputs.anyLost;
+      control.facts.stopsHeld = stopInputs.held;
       // A reader that comes while no frames do.
       outbox.pump();
       control.surroundings.rowsLost(outbox.counters.lost);
@@ -221,6 +330,10 @@ export class Control {
     this.#stops.push(() => void process.off('SIGUSR2', onStopSignal));
 
     link.start();
+    this.#stops.push(async () => {
+      trail.take({ event: 'control-stop' });
+      await trail.stop(AUDIT_PATIENCE);
+    });
     this.#stops.unshift(
       () => control.shutDown(() => pollUntil(() => !control.mcuIsActive, SHUTDOWN_TIMEOUT)),
       () => link.stop(),
@@ -237,8 +350,17 @@ export class Control {
   }
 }
 
+/** How far a stop has come, for the audit log: nobody asked, so it is not told to anybody else. */
+function followStop(stop: unknown, trail: AuditTrail, latch: EstopLatch, session: McuSession): void {
+  const tell = (stage: EstopStage, more: object = {}) => trail.take({ event: 'estop-stage', stop, stage, ...more });
+  void latch.persisted().then((onDisk) => tell('latched', onDisk ? { onDisk } : { onDisk, problem: latch.problem }));
+  void session.nextEstopEcho.then(() => tell('confirmed'));
+}
+
+const sleep = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
 /** Looks every 10 ms; gives up after `timeout` [ms]. */
 async function pollUntil(isSo: () => boolean, timeout: number): Promise<void> {
   const end = performance.now() + timeout;
-  while (!isSo() && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, 10));
+  while (!isSo() && performance.now() < end) await sleep(10);
 }

@@ -1,6 +1,18 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EstopLatch } from './estop-latch.ts';
 
@@ -76,6 +88,89 @@ describe('the latch', () => {
     latch.latch('anna');
     await latch.persisted();
     expect(existsSync(`${path}.part`)).toBe(false);
+  });
+});
+
+describe('what a crash may leave', () => {
+  const stateFolder = () => join(folder, 'state');
+  beforeEach(() => mkdirSync(stateFolder()));
+
+  it.each([
+    ['nothing but a draft', 'anna\n', 'anna'],
+    ['a draft without its bytes', '', 'a stop whose file a power cut has emptied'],
+    ['a draft of zeros', '\0'.repeat(4096), 'a stop whose file a power cut has emptied'],
+  ])('%s is a stop', async (_, text, source) => {
+    writeFileSync(`${path}.part`, text);
+    const latch = loaded();
+    expect(latch).toMatchObject({ latched: true, source });
+    expect(await latch.release()).toBe(true);
+    expect(loaded().latched).toBe(false);
+  });
+
+  it('and its first stop survives, whichever of both is newer', () => {
+    writeFileSync(path, 'anna\n');
+    writeFileSync(`${path}.part`, 'be');
+    expect(loaded()).toMatchObject({ latched: true, source: 'anna' });
+  });
+
+  it('garbage is in force, and is shown as one short line', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 1000 }), (bytes) => {
+        writeFileSync(path, bytes);
+        const latch = loaded();
+        expect(latch.latched).toBe(true);
+        expect(latch.source).toMatch(/^[\p{L}\p{N}\p{P}\p{S} ]{1,200}$/u);
+      }),
+    );
+  });
+
+  it('a link to nowhere, a link to itself and a pipe are in force', () => {
+    const make = [
+      () => symlinkSync(join(folder, 'nothing'), path),
+      () => symlinkSync(path, path),
+      () => spawnSync('mkfifo', [path]),
+    ];
+    for (const one of make) {
+      one();
+      expect(loaded().latched).toBe(true);
+      rmSync(path);
+    }
+    expect(loaded().latched).toBe(false);
+  });
+});
+
+describe('a trial of the disk', () => {
+  it('says that a stop could be written, and leaves nothing behind', async () => {
+    const latch = loaded();
+    const trial = latch.probe();
+    expect(latch.unwritable).toBe(true);
+    expect(await trial).toBe(true);
+    expect(latch).toMatchObject({ unwritable: false, latched: false, problem: '' });
+    expect(readdirSync(join(folder, 'state'))).toEqual([]);
+  });
+
+  it('says that it could not, and why, until it can', async () => {
+    const latch = loaded();
+    breakDisk();
+    expect(await latch.probe()).toBe(false);
+    expect(latch).toMatchObject({ unwritable: true, latched: false });
+    expect(latch.problem).not.toBe('');
+    await latch.mend();
+    expect(latch.unwritable).toBe(true);
+    rmSync(join(folder, 'state'));
+    await latch.mend();
+    expect(latch).toMatchObject({ unwritable: false, problem: '' });
+  });
+
+  it('that comes with a stop in force puts the stop on disk', async () => {
+    const latch = loaded();
+    breakDisk();
+    latch.latch('anna');
+    await latch.persisted();
+    rmSync(join(folder, 'state'));
+    await latch.mend();
+    expect(latch).toMatchObject({ notPersisted: false, unwritable: false });
+    expect(loaded()).toMatchObject({ latched: true, source: 'anna' });
   });
 });
 

@@ -32,7 +32,8 @@ type Momentary =
   | 'shuttingDown'
   | 'brokerLost'
   | 'recorderBehind'
-  | 'diskFull';
+  | 'diskFull'
+  | 'stopInputLost';
 
 /** Frames in a row that the MCU did not hear, after which it is greeted anew: it may have missed that it was restarted. */
 const UNHEARD_FRAMES = 100;
@@ -50,6 +51,10 @@ export class FactGatherer {
   readonly #outOfOrder = new LeakyCount();
   readonly #damaged = new LeakyCount();
   readonly #surroundings: Surroundings;
+  /** a stop input of the configuration cannot be read */
+  stopInputLost = false;
+  /** paths of the stop inputs with a button that is held down: no stop is undone meanwhile */
+  stopsHeld: readonly string[] = [];
   readonly #sources: FactSources;
   /** by slot of the `temperature` field */
   readonly #temperatures = new Map<number, number>();
@@ -149,10 +154,11 @@ export class FactGatherer {
       linkOpen: this.linkOpen,
       shuttingDown: this.shuttingDown,
       estopLatched: latch.latched,
-      estopNotPersisted: latch.notPersisted,
       brokerLost: this.#surroundings.brokerLost,
       recorderBehind: this.#surroundings.recorderBehind,
       diskFull: this.#surroundings.diskFull,
+      estopNotPersisted: latch.notPersisted || latch.unwritable,
+      stopInputLost: this.stopInputLost,
     };
   }
 

@@ -46,7 +46,10 @@ export function requestHandler(parts: RequestParts): RequestHandler {
   const openStops = new OpenStops(parts.estopEcho$);
 
   const runCommand = async (envelope: unknown): Promise<Refusal | undefined> => {
-    if (!parts.allowance.take()) return refusal('too-many-commands', 'wait a second');
+    if (!parts.allowance.take()) {
+      parts.audit({ event: 'command-refused', reason: 'too-many-commands' });
+      return refusal('too-many-commands', 'wait a second');
+    }
     const verdict = verifier.verify(envelope);
     if (!verdict.ok) {
       parts.audit({ event: 'command-refused', reason: verdict.reason });

@@ -15,7 +15,9 @@ import { FactGatherer } from './fact-gatherer.ts';
 import type { McuSession } from './mcu-session.ts';
 import type { EpisodeClock } from './observe.ts';
 import type { OperatorWatch } from './operator-watch.ts';
+import { notConfirmed, type ResetConfirmation } from './reset-confirmation.ts';
 import { Surroundings } from './surroundings.ts';
+
 import type { Decided, Guarded } from './tick.ts';
 
 export interface RobotControlParts {
@@ -25,6 +27,7 @@ export interface RobotControlParts {
   readonly episodes: EpisodeClock;
   readonly latch: EstopLatch;
   readonly operator: OperatorWatch;
+  readonly confirmation: ResetConfirmation;
   /** monotonic [ms] */
   readonly now: () => number;
   /** why a policy that was asked for is not there */
@@ -187,13 +190,15 @@ export class RobotControl {
    * @returns whether the latch is on the disk
    */
   async estop(source: string): Promise<boolean> {
-    const { latch, session } = this.#parts;
+    const { confirmation, latch, session } = this.#parts;
+    confirmation.stopped();
     // A stop in the middle of a reset is a new one: it must outlive the reset.
     const repeated = latch.latched && !this.#clearing;
     const before = this.#safety;
     this.#clearing = undefined;
     this.#safety = supervisor.estop(before);
     if (repeated) {
+      this.#events.next({ event: 'estop-again', source });
       // A flood of stops costs neither ticks nor writes: `repeat` goes on until the MCU follows.
       return await latch.persisted();
     }
@@ -202,7 +207,7 @@ export class RobotControl {
     this.#echoedAt = Number.NEGATIVE_INFINITY;
     session.estop();
     const persisted = latch.persisted();
-    this.#events.next({ event: 'estop', source });
+    this.#events.next({ event: 'estop', source, stop: confirmation.stop });
     this.#announce(before, this.#safety);
     return await persisted;
   }
@@ -261,7 +266,10 @@ export class RobotControl {
    * @param settled resolves when the MCU had time to follow
    */
   async reset(settled: () => Promise<void>): Promise<Refusal | undefined> {
-    const { latch, session } = this.#parts;
+    const { confirmation, latch, session } = this.#parts;
+    // A latch of the motor controller alone (a fault, its watchdog) was nobody's stop.
+    if (latch.latched && confirmation.state === 'wanted') return notConfirmed(latch.source);
+    if (this.facts.stopsHeld.length > 0) return stillPressed(this.facts.stopsHeld);
     if (!this.facts.linkOpen || session.state !== 'accepted') {
       return {
         code: 'mcu-unreachable',
@@ -295,6 +303,7 @@ export class RobotControl {
     }
     const before = this.#safety;
     this.#safety = supervisor.reset(before);
+    confirmation.used();
     session.foreignHellos = 0;
     this.#events.next({ event: 'reset' });
     this.#announce(before, this.#safety);
@@ -352,6 +361,12 @@ const NOBODY_WATCHES: Refusal = {
   message: 'a moving robot wants an operator whose heartbeats it can tell',
   remedy: 'name a session in the mode command and send heartbeats with it; `h2o-edge mode` does both',
 };
+
+const stillPressed = (paths: readonly string[]): Refusal => ({
+  code: 'stop-still-pressed',
+  message: `a button that stops the robot is still pressed: ${paths.join(', ')}`,
+  remedy: 'release it, then reset again; if it is up, press and release it once',
+});
 
 const OVERTAKEN: Refusal = {
   code: 'stopped-again',

@@ -21,6 +21,8 @@ export interface SocketServerOptions {
   readonly path: string;
   readonly outbox: RowOutbox;
   readonly handlerFor: () => RequestHandler;
+  /** told the code of what the server itself refuses */
+  readonly onRefused?: (code: string) => void;
 }
 
 /** Answers, events and rows wait in a connection's buffer up to this many bytes. */
@@ -215,6 +217,7 @@ export class SocketServer {
     const answer: Answer = (body) => this.#write(connection.socket, jsonForSocket({ id, ...body }));
     if (request === undefined) {
       this.counters.requestsMalformed += 1;
+      this.#options.onRefused?.('malformed-request');
       answer(refused('malformed-request', problem, 'see src/messages/requests.ts for the requests'));
     } else if (request.request === 'subscribe') this.#subscribe(connection, request, answer);
     else connection.handler.handle(request, answer);
@@ -223,6 +226,7 @@ export class SocketServer {
   #subscribe(connection: Connection, { rows, events }: { rows: boolean; events: boolean }, answer: Answer): void {
     if (rows && this.#rowReader !== undefined && this.#rowReader !== connection) {
       const message = 'another program takes the rows already';
+      this.#options.onRefused?.('rows-taken');
       answer(refused('rows-taken', message, 'end the other gateway first; there is one for each robot'));
       return;
     }

@@ -1,3 +1,4 @@
+import type { AuditLog } from '../audit/audit-log.ts';
 import type { Config } from '../messages/config.ts';
 import { limitNames } from '../messages/states.ts';
 import type { Status } from '../messages/status.ts';
@@ -9,10 +10,12 @@ import type { EstopLatch } from './estop-latch.ts';
 import type { SerialLink } from './link.ts';
 import { describeFaults, type McuSession } from './mcu-session.ts';
 import type { PolicyRunner } from './policy-runner.ts';
+import type { ResetConfirmation } from './reset-confirmation.ts';
 import type { RobotControl } from './robot-control.ts';
 import type { RowOutbox } from './row-outbox.ts';
 import { schedulingInForce } from './scheduling.ts';
 import type { SocketServer } from './socket-server.ts';
+import type { StopInputs } from './stop-inputs/stop-inputs.ts';
 import type { Actuated } from './tick.ts';
 
 export interface StatusParts {
@@ -24,6 +27,8 @@ export interface StatusParts {
   readonly source: FrameSource;
   readonly link: SerialLink;
   readonly latch: EstopLatch;
+  readonly confirmation: ResetConfirmation;
+  readonly auditLog: AuditLog;
   readonly policies: ReadonlyMap<string, PolicyRunner>;
   readonly refused: ReadonlyMap<string, string>;
 }
@@ -35,6 +40,7 @@ export class StatusReport {
   readonly scheduling = schedulingInForce();
   server: SocketServer | undefined;
   outbox: RowOutbox | undefined;
+  stopInputs: StopInputs | undefined;
   estopClient: EstopClient | undefined;
   readonly #parts: StatusParts;
   readonly #started = performance.now();
@@ -63,7 +69,20 @@ export class StatusReport {
   }
 
   now(): Status {
-    const { config, robot, revision, control, session, source, link, latch, policies, refused } = this.#parts;
+    const {
+      config,
+      robot,
+      revision,
+      control,
+      session,
+      source,
+      link,
+      latch,
+      confirmation,
+      auditLog,
+      policies,
+      refused,
+    } = this.#parts;
     const { safety, latest: facts } = control;
     const latest = this.#latest;
     return {
@@ -88,6 +107,7 @@ export class StatusReport {
         source: latch.source,
         onDisk: latch.latched && !latch.notPersisted,
         problem: latch.problem,
+        confirmation: confirmation.state,
       },
       mcu: {
         session: session.state,
@@ -116,11 +136,21 @@ export class StatusReport {
         ...prefixed('socket.', this.server?.counters ?? {}),
         ...prefixed('estopClient.', this.estopClient?.counters ?? {}),
         ...prefixed('rows.', this.outbox?.counters ?? {}),
+        ...prefixed('audit.', auditLog.counters),
         'session.foreignHellos': session.foreignHellos,
         'session.mcuRestarts': session.restarts,
         'session.framesBefore': source.beforeSession,
       },
       broker: this.estopClient ? { state: this.estopClient.state, problem: this.estopClient.problem } : null,
+      stopInputs: (this.stopInputs?.inputs ?? []).map(({ config: { path }, kind, isOpen, problem, held, stops }) => ({
+        path,
+        kind,
+        open: isOpen,
+        problem,
+        held,
+        stops,
+      })),
+      audit: { head: auditLog.head ?? null, dropped: auditLog.counters.dropped, problem: auditLog.problem },
       link: { path: config.serial.path, open: link.isOpen, lastProblem: link.health.lastProblem },
       controllers: [...policies.values()].map(({ id, task, rate }) => ({ id, task, rate })),
       refusedPolicies: Object.fromEntries(refused),

@@ -90,13 +90,13 @@ export class ControlClient {
 
   /**
    * Stops the robot.
-   * @param reached told of each stage as it comes
+   * @param reached told of each stage as it comes, and with `latched` whether the latch is on disk
    * @param patience how long to wait for the motor controller's own word [ms]
    * @returns the stages that were reached, and whether the latch is on disk
    */
   async estop(
     source: string,
-    reached: (stage: EstopStage) => void = () => {},
+    reached: (stage: EstopStage, onDisk: boolean) => void = () => {},
     patience = 2000,
   ): Promise<{ stages: EstopStage[]; onDisk: boolean }> {
     const id = this.#nextId++;
@@ -113,7 +113,7 @@ export class ControlClient {
         }
         stages.push(parsed.data.stage);
         onDisk ||= parsed.data.onDisk === true;
-        reached(parsed.data.stage);
+        reached(parsed.data.stage, parsed.data.onDisk === true);
         if (stages.length < 3) return;
         clearTimeout(timer);
         resolve();

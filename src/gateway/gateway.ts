@@ -10,8 +10,10 @@ import { Recorder } from '../recording/recorder.ts';
 import type { RowKey } from '../recording/row-key.ts';
 import { Broker } from './broker.ts';
 import { ControlLink } from './control-link.ts';
+import { HttpServer } from './http-server.ts';
 import { Relay } from './relay.ts';
 import { StatePublisher } from './state-publisher.ts';
+import { StopCourier } from './stop-courier.ts';
 import { TelemetryThinner } from './telemetry.ts';
 
 /** The gateway process, put together: what control says goes to disk and broker, what operators say goes to control. */
@@ -23,6 +25,8 @@ export class Gateway {
   readonly #broker: Broker | undefined;
   readonly #states: StatePublisher;
   readonly #telemetry: TelemetryThinner;
+  readonly #courier: StopCourier;
+  readonly #http: HttpServer | undefined;
   #recording: boolean;
   /** not recording, and what was recorded before is on disk */
   #drained: boolean;
@@ -37,6 +41,8 @@ export class Gateway {
     this.#config = config;
     this.#log = log;
     this.#recording = config.record;
+    this.#courier = new StopCourier(config);
+    this.#http = this.#httpServer();
     this.#drained = !config.record;
     const now = () => performance.now();
     this.#recorder = new Recorder({
@@ -88,6 +94,8 @@ export class Gateway {
 
   /** @throws EdgeError `recordingFailed` when the folder of recordings cannot be used at all */
   async start(): Promise<void> {
+    // First: to stop needs neither disk nor broker.
+    this.#http?.start();
     await this.#recorder.start();
     this.#broker?.start();
     this.#control.start();
@@ -99,6 +107,23 @@ export class Gateway {
     await this.#recorder.stop();
     await this.#control.stop();
     await this.#broker?.stop();
+    await this.#http?.stop();
+    await this.#courier.close();
+  }
+
+  #httpServer(): HttpServer | undefined {
+    const { address, port } = this.#config.http;
+    if (port === 0) return undefined;
+    return new HttpServer({
+      address,
+      port,
+      robot: this.#config.name,
+      courier: this.#courier,
+      onState: ({ listening, problem }) => {
+        if (listening) this.#log.info({ address, port }, 'POST /estop stops the robot');
+        else this.#log.warn({ address, port, problem }, 'no HTTP server; trying again');
+      },
+    });
   }
 
   #row(bytes: Buffer): void {

@@ -26,7 +26,13 @@ function sections(schema: JsonSchema, path: string): string[] {
     const text = [`\n## \`${name}\`\n`, field.description ?? '', ...(facts.length > 0 ? ['', ...facts] : []), ''].join(
       '\n',
     );
-    return [text, ...(nested ? sections(field, `${name}.`) : [])];
+    const { items } = field;
+    const listed = field.type === 'array' && typeof items === 'object' && !Array.isArray(items) && items.properties;
+    return [
+      text,
+      ...(nested ? sections(field, `${name}.`) : []),
+      ...(listed && typeof items === 'object' && !Array.isArray(items) ? sections(items, `${name}[].`) : []),
+    ];
   });
 }
 
@@ -47,7 +53,8 @@ function typeOf(schema: JsonSchema): string {
       return `list of: ${typeof items === 'object' && !Array.isArray(items) ? typeOf(items) : 'anything'}`;
     }
     case 'object': {
-      const { additionalProperties: values } = schema;
+      const { additionalProperties: values, properties } = schema;
+      if (properties) return `{ ${Object.keys(properties).join(', ')} }`;
       return `map of: ${typeof values === 'object' ? typeOf(values) : 'anything'}`;
     }
     case 'integer':

@@ -3,6 +3,35 @@ import { z } from 'zod';
 import { RESERVED_NAMES } from '../keys/certificates/certificate-role.ts';
 import { readYamlFile } from '../yaml-file.ts';
 
+/** What a stop input can be; see `stopInputs`. */
+export const STOP_INPUT_KINDS = ['auto', 'joystick', 'event', 'pipe'] as const;
+
+const stopInput = z.strictObject({
+  path: z
+    .string()
+    .min(1)
+    .describe('`/dev/input/js…`, `/dev/input/event…`, a link to one (`/dev/input/by-id/…`), or a named pipe.'),
+  kind: z
+    .enum(STOP_INPUT_KINDS)
+    .default('auto')
+    .describe(
+      'What is read from it: `joystick` = struct js_event (8 bytes), `event` = struct input_event (24 bytes on a 64-bit system, 16 on a 32-bit one), `pipe` = any byte stops. `auto`: a named pipe is a pipe, a device goes by its name.',
+    ),
+  buttons: z
+    .array(z.int().min(0).max(0x2ff))
+    .default([])
+    .describe(
+      'Numbers of the buttons (`joystick`) or codes of the keys (`event`) that stop. Empty: any; axes never do.',
+    ),
+  confirmButtons: z
+    .array(z.int().min(0).max(0x2ff))
+    .default([])
+    .describe(
+      'Numbers of buttons, or codes of keys, with which somebody beside the robot confirms that the stop in force may be undone, as `h2o-edge reset --confirm` does. They do not stop. Of a device only: a pipe confirms nothing.',
+    ),
+});
+export type StopInputConfig = z.output<typeof stopInput>;
+
 /** Configuration of one robot. Descriptions become the comments of the file that `h2o-edge init` writes. */
 export const configSchema = z.strictObject({
   name: z
@@ -54,6 +83,50 @@ export const configSchema = z.strictObject({
     .default(1000)
     .describe(
       "A moving robot holds when its operator's heartbeat is missing for this long [ms]. 0 lets it move unwatched.",
+    ),
+  stopInputs: z
+    .array(stopInput)
+    .max(8)
+    .default([])
+    .describe(
+      'Joysticks, buttons and named pipes that stop the robot. Control reads them itself. While one is gone, the robot cannot be armed and a moving one holds.',
+    ),
+  resetConfirmation: z
+    .enum(['local', 'none'])
+    .default('local')
+    .describe(
+      "What undoing an emergency stop wants besides an operator's signature: `local` = somebody on the robot itself, who runs `h2o-edge reset` there, or `h2o-edge reset --confirm`, or presses one of `confirmButtons`, at most a minute before a reset from elsewhere; `none` = nothing. It is confirmed on a socket that only control's own user reaches: a gateway that runs as another user cannot, one that runs as the same user (as under `h2o-edge run`) could.",
+    ),
+  http: z
+    .strictObject({
+      address: z
+        .string()
+        .min(1)
+        .default('127.0.0.1')
+        .describe(
+          'Address to listen on. Whoever reaches it may stop the robot, so `0.0.0.0` is for networks where that is meant.',
+        ),
+      port: z
+        .int()
+        .min(0)
+        .max(65_535)
+        .default(8420)
+        .describe('Port to listen on; 0: no HTTP server. Robots on one computer need a port each.'),
+    })
+    .prefault({})
+    .describe("The gateway's HTTP server: `POST /estop` stops the robot."),
+  audit: z
+    .strictObject({
+      keepMegabytes: z
+        .number()
+        .min(0.25)
+        .max(100_000)
+        .default(64)
+        .describe('At least this much is kept [MB]; then the oldest entries are given up, which the log says.'),
+    })
+    .prefault({})
+    .describe(
+      'The audit log in the state directory: what started, stopped or was refused, as a chain of hashes. `h2o-edge audit verify` checks it.',
     ),
   broker: z
     .strictObject({
@@ -134,6 +207,7 @@ export function loadConfig(path: string): Config {
     stateDirectory: here(config.stateDirectory),
     policies: config.policies.map(here),
     trust: here(config.trust),
+    stopInputs: config.stopInputs.map((input) => ({ ...input, path: here(input.path) })),
     broker: {
       ...config.broker,
       passwordFile: config.broker.passwordFile && here(config.broker.passwordFile),

@@ -5,7 +5,7 @@ import { modeSchema } from './mode.ts';
 import { estopStageSchema, refusalSchema } from './requests.ts';
 import { CONTROLLER_KINDS } from './row.ts';
 import { actionSchema, limitSchema, robotStateSchema } from './states.ts';
-import { statusSchema } from './status.ts';
+import { auditHeadSchema, resetConfirmationSchema, statusSchema } from './status.ts';
 
 /**
  * Payloads of the MQTT topics. What comes to the robot is strict: an unknown key may mean something that this version
@@ -109,6 +109,9 @@ const onlineState = z.object({
     source: z.string().describe('Who stopped it.'),
     onDisk: z.boolean().describe('The latch outlives a power cut.'),
     problem: z.string(),
+    confirmation: resetConfirmationSchema.describe(
+      'Whether somebody on the robot itself has to agree, or has agreed, that a stop is undone; a signature is wanted as well.',
+    ),
   }),
   mcu: z.object({
     session: z.string(),
@@ -124,6 +127,14 @@ const onlineState = z.object({
     .describe('Policies that may be chosen, besides the balancer.'),
   refusedPolicies: z.record(z.string(), z.string()).describe('Policies that were found but not accepted, and why.'),
   recording: recordingState,
+  audit: z
+    .object({
+      head: auditHeadSchema.nullable().describe('The last entry on disk; null if there is none.'),
+      problem: z.string().describe('Why entries are not on disk; empty if they are.'),
+    })
+    .describe(
+      "The end of the robot's audit log. Keep it elsewhere: `h2o-edge audit verify --head INDEX:HASH` then tells whether the log was cut.",
+    ),
 });
 
 const offlineState = z.object({

@@ -31,6 +31,7 @@ export function stateOf(status: Status, recording: RecordingState, at: number): 
     controllers: status.controllers,
     refusedPolicies: status.refusedPolicies,
     recording,
+    audit: { head: status.audit.head, problem: status.audit.problem },
   };
 }
 
@@ -59,5 +60,6 @@ export function stateKey(state: OnlineState | OfflineState): string {
     state.mcu.faults,
     state.controllers.map((controller) => controller.id),
     [recording.on, recording.problem],
+    state.audit.problem,
   ]);
 }

@@ -12,7 +12,7 @@ export const statusOf = (over: Partial<Status> = {}): Status => ({
   mode: { task: 'disarmed' },
   reasons: [],
   limits: [],
-  estop: { latched: false, source: '', onDisk: false, problem: '' },
+  estop: { latched: false, source: '', onDisk: false, problem: '', confirmation: 'wanted' },
   mcu: {
     session: 'accepted',
     peer: 'mcu',
@@ -27,6 +27,8 @@ export const statusOf = (over: Partial<Status> = {}): Status => ({
   delay: null,
   counters: {},
   broker: null,
+  stopInputs: [],
+  audit: { head: { index: 0, hash: '0'.repeat(64) }, dropped: 0, problem: '' },
   link: { path: '/dev/null', open: true, lastProblem: '' },
   controllers: [],
   refusedPolicies: {},

@@ -33,6 +33,12 @@ const delaySchema = z.strictObject({
   /** what does not fit refuses arming */
   enforced: z.boolean(),
 });
+/** What a reset of the stop in force still wants besides a signature. */
+export const resetConfirmationSchema = z.enum(['not-wanted', 'wanted', 'given']);
+export type ResetConfirmationState = z.output<typeof resetConfirmationSchema>;
+
+/** The last entry of an audit log. */
+export const auditHeadSchema = z.strictObject({ index: z.number(), hash: z.string() });
 
 /** What `control` knows of itself and the robot. Numbers that are not known are null. */
 export const statusSchema = z.strictObject({
@@ -51,7 +57,14 @@ export const statusSchema = z.strictObject({
   ),
   /** limits that acted on the latest command */
   limits: z.array(z.string()),
-  estop: z.strictObject({ latched: z.boolean(), source: z.string(), onDisk: z.boolean(), problem: z.string() }),
+  estop: z.strictObject({
+    latched: z.boolean(),
+    source: z.string(),
+    onDisk: z.boolean(),
+    problem: z.string(),
+    /** whether somebody on the robot has to agree, or has, that it is undone */
+    confirmation: resetConfirmationSchema,
+  }),
   mcu: z.strictObject({
     session: z.string(),
     peer: z.string(),
@@ -79,6 +92,28 @@ export const statusSchema = z.strictObject({
   counters: z.record(z.string(), z.number()),
   /** control's own connection to the broker, on which stops come; null where no broker is configured */
   broker: z.strictObject({ state: z.string(), problem: z.string() }).nullable(),
+  /** the configuration's stop inputs */
+  stopInputs: z.array(
+    z.strictObject({
+      path: z.string(),
+      kind: z.string(),
+      open: z.boolean(),
+      /** why it cannot be read; empty if it can */
+      problem: z.string(),
+      /** buttons that are held down */
+      held: z.array(z.number()),
+      /** presses that stopped */
+      stops: z.number(),
+    }),
+  ),
+  /** the end of the audit log on disk, for somebody else to keep: without it nobody can tell that it was cut */
+  audit: z.strictObject({
+    head: auditHeadSchema.nullable(),
+    /** entries that the disk was too slow for */
+    dropped: z.number(),
+    /** why entries are not on disk; empty if they are */
+    problem: z.string(),
+  }),
   link: z.strictObject({ path: z.string(), open: z.boolean(), lastProblem: z.string() }),
   controllers: z.array(z.strictObject({ id: z.string(), task: z.string(), rate: z.number() })),
   refusedPolicies: z.record(z.string(), z.string()),

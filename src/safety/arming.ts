@@ -85,6 +85,12 @@ export function armingChecks(
       remedy: "see the motor controller's count of refused commands",
     },
     {
+      id: 'stop-inputs',
+      ok: !facts.stopInputLost,
+      found: facts.stopInputLost ? 'a stop input of the configuration cannot be read' : 'every stop input can be read',
+      remedy: 'plug it in or mend it; see stopInputs in `h2o-edge status`',
+    },
+    {
       id: 'frames',
       ok: facts.framesInARow >= SETTLED_FRAMES,
       found: `${facts.framesInARow} sensor frames in a row, ${SETTLED_FRAMES} wanted`,

@@ -66,6 +66,7 @@ export const anyFacts: fc.Arbitrary<Facts> = fc.record({
   recorderBehind: fc.boolean(),
   diskFull: fc.boolean(),
   clockStep: anyNumber,
+  stopInputLost: fc.boolean(),
 });
 
 export { GOOD_FACTS as goodFacts } from './examples.ts';

@@ -111,6 +111,8 @@ export interface Facts {
   readonly diskFull: boolean;
   /** largest jump of the wall clock against the monotonic one within 10 s [s] */
   readonly clockStep: number;
+  /** a stop input of the configuration cannot be read */
+  readonly stopInputLost: boolean;
 }
 
 /** Facts before the first frame. */
@@ -169,4 +171,5 @@ export const NO_FACTS: Facts = {
   recorderBehind: false,
   diskFull: false,
   clockStep: 0,
+  stopInputLost: false,
 };

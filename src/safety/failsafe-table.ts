@@ -3,6 +3,7 @@ import { SURROUNDING_CONDITIONS } from './conditions/around.ts';
 import { IMU_CONDITIONS } from './conditions/imu.ts';
 import { LINE_CONDITIONS } from './conditions/line.ts';
 import { MOTOR_CONDITIONS } from './conditions/motors.ts';
+import { OPERATOR_CONDITIONS } from './conditions/operator.ts';
 import { POLICY_CONDITIONS } from './conditions/policy.ts';
 import type { Facts } from './facts.ts';
 
@@ -306,7 +307,7 @@ export const FAILSAFE_TABLE = [
   },
   {
     id: 'estop-not-persisted',
-    says: 'the stop is in force but could not be written to disk',
+    says: 'a stop could not be written to disk, or would not outlive a power cut now',
     remedy: 'free or mend the disk of the state directory; until then arming is refused',
     action: 'warn',
     clears: 'itself',
@@ -320,6 +321,7 @@ export const FAILSAFE_TABLE = [
   ...LINE_CONDITIONS,
   ...POLICY_CONDITIONS,
   ...SURROUNDING_CONDITIONS,
+  ...OPERATOR_CONDITIONS,
 ] as const satisfies readonly Condition[];
 
 export type ConditionId = (typeof FAILSAFE_TABLE)[number]['id'];

@@ -59,6 +59,7 @@ describe.skipIf(noMosquitto)('the command line over a broker, from anywhere (nee
     expect(done(await rig.remotely('estop', '--json'))).toMatchObject({ ok: true, confirmed: true, onDisk: true });
     expect((await robot.simulator.truth()).state).toBe('estopped');
     expect(complaint(await rig.signed('mode', 'standing-still'))).toMatch(/estop.*not-armed.*requestRefused/s);
+    await rig.robot.confirmReset();
     expect(done(await rig.signed('reset', '--json'))).toEqual({ ok: true });
     await robot.truth('idle', ({ state }) => state === 'idle');
     await robot.lift();

@@ -50,7 +50,11 @@ export async function live(stage: Stage, seconds: number | undefined): Promise<v
     if (terminal) {
       listen({
         ' ': () => attempt('e-stop', control.estop('space bar')),
-        r: () => attempt('reset', robot.command({ name: 'reset' }, operator)),
+        r: () =>
+          attempt(
+            'reset',
+            stage.confirmReset().then(() => robot.command({ name: 'reset' }, operator)),
+          ),
         l: () => attempt('lift', simulator.request('lift')),
         s: () => enter(standing),
         m: () => enter(moving),

@@ -108,6 +108,7 @@ async function perform(stage: Stage, seconds: number, result: SmokeResult, say: 
   result.estop = { latencyMs, confirmed, refusedWhileStopped: refused && stillStopped };
   say(`asked to stand while stopped: ${refused ? 'refused' : 'OBEYED'}`);
 
+  await stage.confirmReset();
   await robot.command({ name: 'reset' }, operator);
   await simulator.request('lift');
   await simulator.wait(LIFTING);

@@ -11,8 +11,10 @@ import { EdgeError } from '../../errors.ts';
 import { ControlClient } from '../../gateway/control-client.ts';
 import { generateKeyPair, writePrivateKey } from '../../keys/key-pair.ts';
 import { formatTrustFile, readTrustFile, trustEntry } from '../../keys/trust-store.ts';
+import { loadConfig } from '../../messages/config.ts';
 import { modelsDirectory } from '../../robot/robot.ts';
 import { BrokerClient } from '../broker-client.ts';
+import { confirmReset } from '../confirm-reset.ts';
 import { CONFIG_NAME, OPERATOR_KEY_NAME } from '../context.ts';
 import { exitOf, realTimePrefix, startControl, startGateway } from '../run.ts';
 import { SimulatorClient } from '../simulator-client.ts';
@@ -127,6 +129,11 @@ export class Stage {
     return { made, onDisk: rows, gaps, corrupt };
   }
 
+  /** The operator of the demo stands beside the robot: what is said there is said here. */
+  async confirmReset(): Promise<void> {
+    await confirmReset(loadConfig(join(this.folder, CONFIG_NAME)));
+  }
+
   /** Ends every process and removes the folder. */
   async strike(): Promise<void> {
     this.#closing = true;
@@ -176,6 +183,8 @@ function furnish(folder: string, port: string, priority: number, brokerUrl: stri
     name: ROBOT,
     serial: { path: port },
     broker: { url: brokerUrl },
+    // The port may be a real robot's, and whoever stops that one must not stop this one.
+    http: { port: 0 },
     policies: [join(modelsDirectory, 'policies')],
     realTimePriority: priority,
     // Simulated time waits for a machine that stalls, see STALL_PATIENCE; a real robot does not.

@@ -168,62 +168,28 @@ export interface RobotOptions {
   readonly environment?: NodeJS.ProcessEnv;
 }
 
-/** A simulated robot with its control, as processes of their own in a folder of their own. They end with the test. */
-export class TestRobot {
+/** A control, as a process of its own in a folder of its own, for whatever motor controller is at `port`. It ends with the test. */
+export abstract class TestControl {
   readonly folder: string;
   readonly operator: KeyObject;
-  readonly simulator: SimulatorClient;
-  readonly simulatorProcess: ChildProcess;
   /** what the processes complained of */
   log = '';
   readonly #options: RobotOptions;
   #control: ControlClient | undefined;
   #controlProcess: ChildProcess | undefined;
 
-  private constructor(
-    folder: string,
-    operator: KeyObject,
-    simulator: SimulatorClient,
-    simulatorProcess: ChildProcess,
-    options: RobotOptions,
-  ) {
+  /** @param furnished what `furnish` gave for these options */
+  protected constructor({ folder, operator }: Furnished, options: RobotOptions) {
     this.folder = folder;
     this.operator = operator;
-    this.simulator = simulator;
-    this.simulatorProcess = simulatorProcess;
     this.#options = options;
-  }
-
-  /** The simulated robot alone, with everything in place for a control. */
-  static async withoutControl(options: RobotOptions = {}): Promise<TestRobot> {
-    const folder = temporaryFolder();
-    const operator = await furnish(folder, options);
-    const { pace = 'lockstep', simulator: more = ['--hand'] } = options;
-    const socket = join(folder, 'sim.sock');
-    const words = ['robot-sim', '--pace', pace, '--link', join(folder, 'port'), '--socket', socket, ...more];
-    if (options.robotFile) words.push('--robot', join(folder, ROBOT_NAME));
-    const child = spawn(process.execPath, [CLI, ...words], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: environmentOf(),
-    });
-    onTestFinished(() => endProcess(child));
-    await lineFrom(child);
-    const simulator = await SimulatorClient.connect(socket);
-    onTestFinished(() => simulator.close());
-    const robot = new TestRobot(folder, operator, simulator, child, options);
-    robot.#listen('robot-sim', child);
     onTestFailed(() => {
-      process.stderr.write(robot.log);
+      process.stderr.write(this.log);
     });
-    return robot;
   }
 
-  /** The simulated robot and its control, which hears it. */
-  static async start(options: RobotOptions = {}): Promise<TestRobot> {
-    const robot = await TestRobot.withoutControl(options);
-    await robot.startControl();
-    return robot;
-  }
+  /** Lets a little MCU time pass [s]. */
+  protected abstract pause(seconds: number): Promise<void>;
 
   get port(): string {
     return join(this.folder, 'port');
@@ -255,7 +221,7 @@ export class TestRobot {
     });
     onTestFinished(() => endProcess(child));
     this.#controlProcess = child;
-    this.#listen(command, child);
+    this.listen(command, child);
     await this.connect();
     await until('the motor controller has accepted this control', async () => {
       const { mcu } = await this.control.status();
@@ -304,7 +270,7 @@ export class TestRobot {
         if (!(error instanceof EdgeError) || error.codeName !== 'requestRefused') throw error;
         if (!error.message.includes('too-many-commands')) refusal = error.message;
         // Signature checks are rationed; and only MCU time can change anything.
-        await this.simulator.wait(0.1);
+        await this.pause(0.1);
         return false;
       }
     }).catch((error: unknown) => {
@@ -312,32 +278,8 @@ export class TestRobot {
     });
   }
 
-  /** Arms and lets it stand by itself, without the hand. */
-  async stand(mode: ArmedMode = STAND): Promise<void> {
-    await this.arm(mode);
-    await until('the hand has let go', async () => {
-      const { state, hand } = await this.simulator.truth();
-      return state === 'active' && !hand;
-    });
-    await this.simulator.wait(1);
-  }
-
-  /** Somebody picks it up. */
-  async lift(): Promise<void> {
-    await this.simulator.request('lift');
-    await this.simulator.wait(1.5);
-  }
-
   async reset(): Promise<void> {
     await this.control.command({ name: 'reset' }, this.operator);
-  }
-
-  /** Waits until the simulator's ground truth is so. */
-  truth(what: string, isSo: (truth: Truth) => boolean): Promise<Truth> {
-    return until(what, async () => {
-      const truth = await this.simulator.truth();
-      return isSo(truth) && truth;
-    });
   }
 
   /** Waits until control's status says so. */
@@ -365,10 +307,84 @@ export class TestRobot {
     return h2oEdge([...words, '--config', this.configPath], this.folder);
   }
 
-  #listen(name: string, child: ChildProcess): void {
+  /** Keeps what a process complains of. */
+  protected listen(name: string, child: ChildProcess): void {
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.log += `${name}: ${text}`;
     });
+  }
+}
+
+/** A simulated robot with its control, as processes of their own in a folder of their own. They end with the test. */
+export class TestRobot extends TestControl {
+  readonly simulator: SimulatorClient;
+  readonly simulatorProcess: ChildProcess;
+
+  private constructor(
+    furnished: Furnished,
+    simulator: SimulatorClient,
+    simulatorProcess: ChildProcess,
+    options: RobotOptions,
+  ) {
+    super(furnished, options);
+    this.simulator = simulator;
+    this.simulatorProcess = simulatorProcess;
+  }
+
+  /** The simulated robot alone, with everything in place for a control. */
+  static async withoutControl(options: RobotOptions = {}): Promise<TestRobot> {
+    const furnished = await furnish(options);
+    const { folder } = furnished;
+    const { pace = 'lockstep', simulator: more = ['--hand'] } = options;
+    const socket = join(folder, 'sim.sock');
+    const words = ['robot-sim', '--pace', pace, '--link', join(folder, 'port'), '--socket', socket, ...more];
+    if (options.robotFile) words.push('--robot', join(folder, ROBOT_NAME));
+    const child = spawn(process.execPath, [CLI, ...words], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: environmentOf(),
+    });
+    onTestFinished(() => endProcess(child));
+    await lineFrom(child);
+    const simulator = await SimulatorClient.connect(socket);
+    onTestFinished(() => simulator.close());
+    const robot = new TestRobot(furnished, simulator, child, options);
+    robot.listen('robot-sim', child);
+    return robot;
+  }
+
+  /** The simulated robot and its control, which hears it. */
+  static async start(options: RobotOptions = {}): Promise<TestRobot> {
+    const robot = await TestRobot.withoutControl(options);
+    await robot.startControl();
+    return robot;
+  }
+
+  /** Arms and lets it stand by itself, without the hand. */
+  async stand(mode: ArmedMode = STAND): Promise<void> {
+    await this.arm(mode);
+    await until('the hand has let go', async () => {
+      const { state, hand } = await this.simulator.truth();
+      return state === 'active' && !hand;
+    });
+    await this.simulator.wait(1);
+  }
+
+  /** Somebody picks it up. */
+  async lift(): Promise<void> {
+    await this.simulator.request('lift');
+    await this.simulator.wait(1.5);
+  }
+
+  /** Waits until the simulator's ground truth is so. */
+  truth(what: string, isSo: (truth: Truth) => boolean): Promise<Truth> {
+    return until(what, async () => {
+      const truth = await this.simulator.truth();
+      return isSo(truth) && truth;
+    });
+  }
+
+  protected pause(seconds: number): Promise<void> {
+    return this.simulator.wait(seconds);
   }
 }
 
@@ -410,7 +426,7 @@ export class RawConnection {
     });
   }
 
-  static async to(robot: TestRobot): Promise<RawConnection> {
+  static async to(robot: TestControl): Promise<RawConnection> {
     return await until('a connection to control', async () => {
       const socket = connect(robot.controlSocket);
       onTestFinished(() => void socket.destroy());
@@ -439,8 +455,14 @@ export class RawConnection {
   }
 }
 
-/** Configuration, keys and policies. @returns the operator's key */
-async function furnish(folder: string, { config, bundles, robotFile }: RobotOptions): Promise<KeyObject> {
+export interface Furnished {
+  readonly folder: string;
+  readonly operator: KeyObject;
+}
+
+/** A folder with configuration, keys and policies for a control, and the operator's key. */
+export async function furnish({ config, bundles, robotFile }: RobotOptions): Promise<Furnished> {
+  const folder = temporaryFolder();
   const operator = generateKeyPair();
   const release = generateKeyPair();
   const trusted: TrustEntry[] = [
@@ -467,7 +489,7 @@ async function furnish(folder: string, { config, bundles, robotFile }: RobotOpti
   };
   // JSON is YAML.
   writeFileSync(join(folder, CONFIG_NAME), JSON.stringify(keys, null, 2));
-  return operator.privateKey;
+  return { folder, operator: operator.privateKey };
 }
 
 /** The first line that a process says. */

@@ -1,0 +1,208 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { accessSync, constants, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, onTestFinished } from 'vitest';
+import { z } from 'zod';
+import { type LatchCause, LatchCauseByValue, type McuState, McuStateByValue } from '../src/protocol/messages.gen.ts';
+import { endProcess, furnish, patientHost, type RobotOptions, TestControl, until } from './harness.ts';
+
+/** The example firmware on QEMU, a real control at its UART: hardware in the loop without hardware. */
+
+export const EXAMPLE = fileURLToPath(new URL('../firmware-protocol/example', import.meta.url));
+
+/** What this needs and Debian calls gcc-arm-none-eabi, make, qemu-system-arm, util-linux. */
+const TOOLS = ['arm-none-eabi-gcc', 'make', 'qemu-system-arm', 'setpriv'] as const;
+
+export const missingTools: readonly string[] = TOOLS.filter(
+  (tool) =>
+    !(process.env.PATH ?? '').split(delimiter).some((directory) => {
+      try {
+        accessSync(join(directory, tool), constants.X_OK);
+        return true;
+      } catch {
+        return false;
+      }
+    }),
+);
+
+/** Builds the firmware as its author does. @returns the folder with firmware.elf and the object files; it goes with the tests */
+export async function buildFirmware(): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), 'h2o-firmware-'));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  await promisify(execFile)('make', ['-C', EXAMPLE, `BUILD=${folder}`]);
+  return folder;
+}
+
+const count = z.number().int().nonnegative();
+
+/** One line of the bench's console; see bench/console.c. */
+const lineSchema = z.strictObject({
+  timeUs: count,
+  state: count,
+  latch: count,
+  latchCause: count,
+  commandFresh: count,
+  held: count,
+  microX: z.number(),
+  microSpeed: z.number(),
+  microPitch: z.number(),
+  microMaxPitch: z.number(),
+  microTorque: z.number(),
+  accepted: count,
+  corrupted: count,
+  lost: count,
+  wrongSession: count,
+  expired: count,
+  overruns: count,
+  dropped: count,
+  roundTripUs: count,
+  answers: count,
+  unanswered: count,
+  slips: count,
+});
+
+/** The truth of the simulated robot and its motor controller, every 50 ms of MCU time. */
+export interface FirmwareTruth {
+  /** MCU time [s] */
+  readonly time: number;
+  readonly state: McuState;
+  readonly latch: number;
+  readonly latchCause: LatchCause;
+  /** a hand holds the robot */
+  readonly held: boolean;
+  readonly x: number;
+  readonly speed: number;
+  readonly pitch: number;
+  /** largest lean to either side since the line before */
+  readonly maxPitch: number;
+  /** of both wheels, as delivered [N·m] */
+  readonly torque: number;
+  readonly counters: Omit<z.output<typeof lineSchema>, 'timeUs' | 'state' | 'latch' | 'latchCause' | 'held'>;
+}
+
+function truthOf(text: string): FirmwareTruth {
+  const { timeUs, state, latch, latchCause, held, ...counters } = lineSchema.parse(JSON.parse(text));
+  const { microX, microSpeed, microPitch, microMaxPitch, microTorque } = counters;
+  const [stateName, causeName] = [McuStateByValue[state], LatchCauseByValue[latchCause]];
+  if (stateName === undefined || causeName === undefined) throw new Error(`no such state or cause: ${text}`);
+  return {
+    time: timeUs / 1e6,
+    state: stateName,
+    latch,
+    latchCause: causeName,
+    held: held === 1,
+    x: microX / 1e6,
+    speed: microSpeed / 1e6,
+    pitch: microPitch / 1e6,
+    maxPitch: microMaxPitch / 1e6,
+    torque: microTorque / 1e6,
+    counters,
+  };
+}
+
+/** Letters that the bench's console obeys. */
+const ORDERS = {
+  lift: 'l',
+  push: 'p',
+  crash: 'x',
+  pressStop: 's',
+  releaseStop: 'r',
+  setFault: 'f',
+  clearFault: 'c',
+} as const;
+
+/** A robot whose motor controller is the example firmware. Its processes end with the test. */
+export class FirmwareRobot extends TestControl {
+  /** all that the console said, oldest first */
+  readonly lines: FirmwareTruth[] = [];
+  #console: Socket | undefined;
+
+  /** @param build what `buildFirmware` gave */
+  static async start(build: string, options: RobotOptions = {}): Promise<FirmwareRobot> {
+    // In step with the answers, a busy machine holds MCU time; the host's silence watchdog knows host time only.
+    const patient = { robotFile: patientHost, ...options };
+    const robot = new FirmwareRobot(await furnish(patient), patient);
+    await robot.#powerOn(build);
+    await robot.startControl();
+    return robot;
+  }
+
+  get now(): FirmwareTruth {
+    const line = this.lines.at(-1);
+    if (!line) throw new Error('the console has not said anything');
+    return line;
+  }
+
+  tell(what: keyof typeof ORDERS): void {
+    this.#console?.write(ORDERS[what]);
+  }
+
+  /** Waits until a line of the console, from now on, says so. */
+  truth(what: string, isSo: (truth: FirmwareTruth) => boolean): Promise<FirmwareTruth> {
+    let next = this.lines.length;
+    return until(what, () => {
+      const found = this.lines.slice(next).find(isSo);
+      next = this.lines.length;
+      return found;
+    });
+  }
+
+  /** Lets MCU time pass. @returns what the console said meanwhile */
+  async wait(seconds: number): Promise<FirmwareTruth[]> {
+    const first = this.lines.length;
+    const end = this.now.time + seconds;
+    await this.truth(`${seconds} s of MCU time`, ({ time }) => time >= end);
+    return this.lines.slice(first);
+  }
+
+  protected async pause(seconds: number): Promise<void> {
+    await this.wait(seconds);
+  }
+
+  async #powerOn(build: string): Promise<void> {
+    const socket = join(this.folder, 'console.sock');
+    const machine = ['-M', 'lm3s6965evb', '-cpu', 'cortex-m4', '-kernel', join(build, 'firmware.elf')];
+    const nothingElse = ['-display', 'none', '-monitor', 'none', '-nic', 'none'];
+    const host = ['-chardev', 'pty,id=host', '-serial', 'chardev:host'];
+    const console = ['-chardev', `socket,id=console,path=${socket},server=on,wait=off`, '-serial', 'chardev:console'];
+    // One that writes to a line that nobody reads does not end by SIGTERM, and would outlive a test that crashed.
+    const words = ['--pdeathsig', 'KILL', 'qemu-system-arm', ...machine, ...nothingElse, ...host, ...console];
+    const child = spawn('setpriv', words, { stdio: ['ignore', 'pipe', 'pipe'] });
+    onTestFinished(() => endProcess(child));
+    this.listen('qemu', child);
+    symlinkSync(await ptyOf(child), this.port);
+    this.#console = await until('the console of the firmware', () => connected(socket));
+    const text = this.#console;
+    onTestFinished(() => void text.destroy());
+    createInterface({ input: text }).on('line', (line) => {
+      // The first may have begun before we listened.
+      if (line.startsWith('{')) this.lines.push(truthOf(line));
+    });
+    await until('the console has said something', () => this.lines.length > 0);
+  }
+}
+
+/** QEMU names the pty before the firmware runs. */
+async function ptyOf(child: ChildProcess): Promise<string> {
+  let said = '';
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+  });
+  return await until('QEMU names its pty', () => {
+    if (child.exitCode !== null) throw new Error(`QEMU ended with code ${child.exitCode}: ${said}`);
+    return /redirected to (\S+) \(label host\)/.exec(said)?.[1];
+  });
+}
+
+async function connected(path: string): Promise<Socket | undefined> {
+  const socket = connect(path);
+  return await new Promise((resolve) => {
+    socket.once('connect', () => resolve(socket));
+    socket.once('error', () => resolve(undefined));
+  });
+}

@@ -1,7 +1,6 @@
 import { comment } from './comment.ts';
 import {
   type Field,
-  type IntegerType,
   layout,
   type Message,
   type Protocol,
@@ -191,6 +190,8 @@ function defaults(kind: string, message: Message): string[] {
 function encoder(kind: string, message: Message): string[] {
   const lines = layout(message).flatMap(({ field, offset }) => {
     const name = `message->${snake(field.name)}`;
+    const { type } = field;
+    if (type === 'char') return [`h2o_put_text(payload + ${offset}, ${name}, ${field.count ?? 1}u);`];
     if (field.bits) {
       let shift = 0;
       const bits = field.bits.map((bit) => {
@@ -201,12 +202,13 @@ function encoder(kind: string, message: Message): string[] {
           ? `((unsigned)${value} & ${hex(2 ** bit.width - 1, 2)}u) << ${from}`
           : `(${value} ? ${hex(2 ** from, 2)}u : 0u)`;
       });
-      return [`h2o_put_u8(payload + ${offset}, (uint8_t)(${bits.join(' |\n                                  ')}));`];
+      return [
+        `h2o_put_${type}(payload + ${offset}, (${cType(type)})(${bits.join(' |\n                                  ')}));`,
+      ];
     }
-    if (field.type === 'char') return [`h2o_put_text(payload + ${offset}, ${name}, ${field.count ?? 1}u);`];
     const put = (index: string, where: string) => {
       const value = name + index;
-      return `h2o_put_${field.type}(payload + ${where}, ${field.enum ? `(${cType(field.type)})${value}` : value});`;
+      return `h2o_put_${type}(payload + ${where}, ${field.enum ? `(${cType(type)})${value}` : value});`;
     };
     return eachElement(field, offset, put);
   });
@@ -224,7 +226,7 @@ function decoder(kind: string, message: Message, protocol: Protocol): string[] {
     if (field.bits) {
       let shift = 0;
       return [
-        `const unsigned ${snake(field.name)} = h2o_get_u8(payload + ${offset});`,
+        `const unsigned ${snake(field.name)} = h2o_get_${field.type}(payload + ${offset});`,
         ...field.bits.flatMap((bit) => {
           const from = shift;
           shift += bit.width;
@@ -267,7 +269,8 @@ function eachElement(field: Field, offset: number, line: (index: string, where: 
   return [`for (int i = 0; i < ${field.count}; i++) ${line('[i]', where)}`];
 }
 
-const cType = (type: IntegerType): string => `${type.startsWith('i') ? 'int' : 'uint'}${type.slice(1)}_t`;
+const cType = (type: Exclude<Field['type'], 'char'>): string =>
+  `${type.startsWith('i') ? 'int' : 'uint'}${type.slice(1)}_t`;
 
 function fieldType(field: Field): string {
   if (field.type === 'char') return 'char';

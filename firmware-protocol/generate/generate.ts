@@ -2,9 +2,11 @@ import { readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { messageOf } from '../../src/errors.ts';
 import { generateCHeader, generateCSource } from './c.ts';
+import { generateCVectors } from './c-vectors.ts';
 import { readProtocol } from './schema.ts';
 import { fillTables, generateTables } from './tables.ts';
 import { generateTypeScript } from './typescript.ts';
+import { makeVectors, printVectors } from './vectors.ts';
 
 /** A file that follows from messages.yaml, and what it should hold now. */
 export interface Output {
@@ -17,11 +19,14 @@ const pathOf = (relative: string): string => fileURLToPath(new URL(relative, imp
 /** All that is made of messages.yaml. Writes nothing. */
 export function outputs(): Output[] {
   const protocol = readProtocol();
+  const vectors = makeVectors(protocol);
   const page = pathOf('../PROTOCOL.md');
   return [
     { path: pathOf('../../src/protocol/messages.gen.ts'), text: generateTypeScript(protocol) },
     { path: pathOf('../c/h2o_messages.h'), text: generateCHeader(protocol) },
     { path: pathOf('../c/h2o_messages.c'), text: generateCSource(protocol) },
+    { path: pathOf('../vectors.json'), text: printVectors(vectors) },
+    { path: pathOf('../test/vectors.gen.h'), text: generateCVectors(protocol, vectors) },
     { path: page, text: fillTables(readFileSync(page, 'utf8'), generateTables(protocol)) },
   ];
 }

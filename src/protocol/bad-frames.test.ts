@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { plainFrame, type RawFrame, stuffed, wireFrame } from '../../firmware-protocol/test/reference-framing.ts';
+import { plainFrame, type RawFrame, stuffed, wireFrame } from '../../firmware-protocol/generate/reference-framing.ts';
 import { FrameDecoder, type LinkCounters } from './frame.ts';
 import { noCounts } from './link-counters.ts';
 import { MAX_PAYLOAD, MessageType, PAYLOAD_SIZE } from './messages.gen.ts';

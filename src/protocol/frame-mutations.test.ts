@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { intactFrames } from '../../firmware-protocol/generate/reference-framing.ts';
 import { anyMessage } from '../../firmware-protocol/test/arbitrary-message.ts';
-import { intactFrames } from '../../firmware-protocol/test/reference-framing.ts';
 import { type Frame, FrameDecoder, FrameEncoder } from './frame.ts';
 import { MessageType } from './messages.gen.ts';
 import { Unwrapper } from './unwrap.ts';

@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { resolutionOf } from '../../firmware-protocol/generate/schema.ts';
 import {
   arbitraryMessage,
   messageKinds,
   numericFields,
   physicalRange,
 } from '../../firmware-protocol/test/arbitrary-message.ts';
-import { resolutionOf } from '../../firmware-protocol/generate/schema.ts';
 import { EdgeError } from '../errors.ts';
 import {
   decodePayload,

@@ -168,11 +168,11 @@ export class VirtualMcu {
     this.#now += stepMicros;
     this.#watch();
     this.#machine.tick(this.#now);
+    if (this.#machine.latched && this.#now >= this.#nextReportAt) this.#report();
     if (this.#now >= this.#nextFrameAt) {
       this.#nextFrameAt += this.#periodMicros;
       this.#sendSensors();
     }
-    if (this.#machine.latched && this.#now >= this.#nextReportAt) this.#report();
     this.#options.onStep?.(state);
   }
 

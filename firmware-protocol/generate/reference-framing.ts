@@ -1,5 +1,5 @@
 /**
- * For tests: PROTOCOL.md §2 a second time, written to be obviously right and not to be fast, sharing nothing with the codec
+ * PROTOCOL.md §2 a second time, for the golden vectors and for tests, written to be obviously right and not to be fast, sharing nothing with the codec
  * that it judges. Also makes the frames that the codec never would.
  */
 

@@ -1,15 +1,15 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { accessSync, constants, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { afterAll, onTestFinished } from 'vitest';
+import { onTestFailed, onTestFinished } from 'vitest';
 import { z } from 'zod';
+import { buildFolder } from '../firmware-protocol/test/build-folder.ts';
+import { has } from '../firmware-protocol/test/c-toolchain.ts';
 import { type LatchCause, LatchCauseByValue, type McuState, McuStateByValue } from '../src/protocol/messages.gen.ts';
-import { endProcess, furnish, patientHost, type RobotOptions, TestControl, until } from './harness.ts';
+import { endProcess, patientHost, type RobotOptions, TestRobot, temporaryFolder, until } from './harness.ts';
 
 /** The example firmware on QEMU, a real control at its UART: hardware in the loop without hardware. */
 
@@ -18,22 +18,11 @@ export const EXAMPLE = fileURLToPath(new URL('../firmware-protocol/example', imp
 /** What this needs and Debian calls gcc-arm-none-eabi, make, qemu-system-arm, util-linux. */
 const TOOLS = ['arm-none-eabi-gcc', 'make', 'qemu-system-arm', 'setpriv'] as const;
 
-export const missingTools: readonly string[] = TOOLS.filter(
-  (tool) =>
-    !(process.env.PATH ?? '').split(delimiter).some((directory) => {
-      try {
-        accessSync(join(directory, tool), constants.X_OK);
-        return true;
-      } catch {
-        return false;
-      }
-    }),
-);
+export const missingTools: readonly string[] = TOOLS.filter((tool) => !has(tool));
 
 /** Builds the firmware as its author does. @returns the folder with firmware.elf and the object files; it goes with the tests */
 export async function buildFirmware(): Promise<string> {
-  const folder = mkdtempSync(join(tmpdir(), 'h2o-firmware-'));
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  const folder = buildFolder();
   await promisify(execFile)('make', ['-C', EXAMPLE, `BUILD=${folder}`]);
   return folder;
 }
@@ -46,6 +35,8 @@ const lineSchema = z.strictObject({
   state: count,
   latch: count,
   latchCause: count,
+  latchedAtUs: count,
+  commandAtUs: count,
   commandFresh: count,
   held: count,
   microX: z.number(),
@@ -73,6 +64,10 @@ export interface FirmwareTruth {
   readonly state: McuState;
   readonly latch: number;
   readonly latchCause: LatchCause;
+  /** MCU time of the latest latch [s] */
+  readonly latchedAt: number;
+  /** MCU time at which the last valid command came [s] */
+  readonly commandAt: number;
   /** a hand holds the robot */
   readonly held: boolean;
   readonly x: number;
@@ -82,11 +77,16 @@ export interface FirmwareTruth {
   readonly maxPitch: number;
   /** of both wheels, as delivered [N·m] */
   readonly torque: number;
-  readonly counters: Omit<z.output<typeof lineSchema>, 'timeUs' | 'state' | 'latch' | 'latchCause' | 'held'>;
+  readonly counters: Omit<
+    z.output<typeof lineSchema>,
+    'timeUs' | 'state' | 'latch' | 'latchCause' | 'latchedAtUs' | 'commandAtUs' | 'held'
+  >;
 }
 
 function truthOf(text: string): FirmwareTruth {
-  const { timeUs, state, latch, latchCause, held, ...counters } = lineSchema.parse(JSON.parse(text));
+  const { timeUs, state, latch, latchCause, latchedAtUs, commandAtUs, held, ...counters } = lineSchema.parse(
+    JSON.parse(text),
+  );
   const { microX, microSpeed, microPitch, microMaxPitch, microTorque } = counters;
   const [stateName, causeName] = [McuStateByValue[state], LatchCauseByValue[latchCause]];
   if (stateName === undefined || causeName === undefined) throw new Error(`no such state or cause: ${text}`);
@@ -95,6 +95,8 @@ function truthOf(text: string): FirmwareTruth {
     state: stateName,
     latch,
     latchCause: causeName,
+    latchedAt: latchedAtUs / 1e6,
+    commandAt: commandAtUs / 1e6,
     held: held === 1,
     x: microX / 1e6,
     speed: microSpeed / 1e6,
@@ -116,22 +118,57 @@ const ORDERS = {
   clearFault: 'c',
 } as const;
 
-/** A robot whose motor controller is the example firmware. Its processes end with the test. */
-export class FirmwareRobot extends TestControl {
+/** The example firmware and the robot that it simulates, on QEMU. It ends with the test. */
+export class Firmware {
   /** all that the console said, oldest first */
   readonly lines: FirmwareTruth[] = [];
-  #console: Socket | undefined;
+  readonly #console: Socket;
 
-  /** @param build what `buildFirmware` gave */
-  static async start(build: string, options: RobotOptions = {}): Promise<FirmwareRobot> {
-    // In step with the answers, a busy machine holds MCU time; the host's silence watchdog knows host time only.
-    const patient = { robotFile: patientHost, ...options };
-    const robot = new FirmwareRobot(await furnish(patient), patient);
-    await robot.#powerOn(build);
-    await robot.startControl();
-    return robot;
+  private constructor(text: Socket) {
+    this.#console = text;
+    createInterface({ input: text }).on('line', (line) => {
+      // The first may have begun before we listened.
+      if (line.startsWith('{')) this.lines.push(truthOf(line));
+    });
   }
 
+  /**
+   * Switches it on, with a control at its UART.
+   * @param build what `buildFirmware` gave
+   */
+  static async start(
+    build: string,
+    options: RobotOptions = {},
+  ): Promise<{ readonly firmware: Firmware; readonly robot: TestRobot }> {
+    const socket = join(temporaryFolder(), 'console');
+    const machine = ['-M', 'lm3s6965evb', '-cpu', 'cortex-m4', '-kernel', join(build, 'firmware.elf')];
+    const nothingElse = ['-display', 'none', '-monitor', 'none', '-nic', 'none'];
+    const host = ['-chardev', 'pty,id=host', '-serial', 'chardev:host'];
+    const console = ['-chardev', `socket,id=console,path=${socket},server=on,wait=off`, '-serial', 'chardev:console'];
+    // One that writes to a line that nobody reads does not end by SIGTERM, and would outlive a test that crashed.
+    const words = ['--pdeathsig', 'KILL', 'qemu-system-arm', ...machine, ...nothingElse, ...host, ...console];
+    const child = spawn('setpriv', words, { stdio: ['ignore', 'pipe', 'pipe'] });
+    onTestFinished(() => endProcess(child));
+    const port = await ptyOf(child);
+    const text = await until('the console of the firmware', () => connected(socket));
+    onTestFinished(() => void text.destroy());
+    const firmware = new Firmware(text);
+    await until('the console has said something', () => firmware.lines.length > 0);
+    // In step with the answers, a busy machine holds MCU time; the host's silence watchdog knows host time only.
+    const robot = await TestRobot.onPort(port, { robotFile: patientHost, ...options });
+    onTestFailed(() => {
+      process.stderr.write(
+        `${firmware.lines
+          .slice(-5)
+          .map((line) => JSON.stringify(line))
+          .join('\n')}\n`,
+      );
+    });
+    await robot.startControl();
+    return { firmware, robot };
+  }
+
+  /** What the console said last. */
   get now(): FirmwareTruth {
     const line = this.lines.at(-1);
     if (!line) throw new Error('the console has not said anything');
@@ -139,7 +176,7 @@ export class FirmwareRobot extends TestControl {
   }
 
   tell(what: keyof typeof ORDERS): void {
-    this.#console?.write(ORDERS[what]);
+    this.#console.write(ORDERS[what]);
   }
 
   /** Waits until a line of the console, from now on, says so. */
@@ -158,32 +195,6 @@ export class FirmwareRobot extends TestControl {
     const end = this.now.time + seconds;
     await this.truth(`${seconds} s of MCU time`, ({ time }) => time >= end);
     return this.lines.slice(first);
-  }
-
-  protected async pause(seconds: number): Promise<void> {
-    await this.wait(seconds);
-  }
-
-  async #powerOn(build: string): Promise<void> {
-    const socket = join(this.folder, 'console.sock');
-    const machine = ['-M', 'lm3s6965evb', '-cpu', 'cortex-m4', '-kernel', join(build, 'firmware.elf')];
-    const nothingElse = ['-display', 'none', '-monitor', 'none', '-nic', 'none'];
-    const host = ['-chardev', 'pty,id=host', '-serial', 'chardev:host'];
-    const console = ['-chardev', `socket,id=console,path=${socket},server=on,wait=off`, '-serial', 'chardev:console'];
-    // One that writes to a line that nobody reads does not end by SIGTERM, and would outlive a test that crashed.
-    const words = ['--pdeathsig', 'KILL', 'qemu-system-arm', ...machine, ...nothingElse, ...host, ...console];
-    const child = spawn('setpriv', words, { stdio: ['ignore', 'pipe', 'pipe'] });
-    onTestFinished(() => endProcess(child));
-    this.listen('qemu', child);
-    symlinkSync(await ptyOf(child), this.port);
-    this.#console = await until('the console of the firmware', () => connected(socket));
-    const text = this.#console;
-    onTestFinished(() => void text.destroy());
-    createInterface({ input: text }).on('line', (line) => {
-      // The first may have begun before we listened.
-      if (line.startsWith('{')) this.lines.push(truthOf(line));
-    });
-    await until('the console has said something', () => this.lines.length > 0);
   }
 }
 

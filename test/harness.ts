@@ -1,6 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { KeyObject } from 'node:crypto';
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -168,28 +177,76 @@ export interface RobotOptions {
   readonly environment?: NodeJS.ProcessEnv;
 }
 
-/** A control, as a process of its own in a folder of its own, for whatever motor controller is at `port`. It ends with the test. */
-export abstract class TestControl {
+/** A simulated robot with its control, as processes of their own in a folder of their own. They end with the test. */
+export class TestRobot {
   readonly folder: string;
   readonly operator: KeyObject;
   /** what the processes complained of */
   log = '';
+  readonly #simulated: { readonly client: SimulatorClient; readonly process: ChildProcess } | undefined;
   readonly #options: RobotOptions;
   #control: ControlClient | undefined;
   #controlProcess: ChildProcess | undefined;
 
-  /** @param furnished what `furnish` gave for these options */
-  protected constructor({ folder, operator }: Furnished, options: RobotOptions) {
+  private constructor(
+    folder: string,
+    operator: KeyObject,
+    options: RobotOptions,
+    simulated?: { client: SimulatorClient; process: ChildProcess },
+  ) {
     this.folder = folder;
     this.operator = operator;
     this.#options = options;
+    this.#simulated = simulated;
     onTestFailed(() => {
       process.stderr.write(this.log);
     });
   }
 
-  /** Lets a little MCU time pass [s]. */
-  protected abstract pause(seconds: number): Promise<void>;
+  /** A robot of somebody else's making on that port, with everything in place for a control. */
+  static async onPort(path: string, options: Omit<RobotOptions, 'pace' | 'simulator'> = {}): Promise<TestRobot> {
+    const folder = temporaryFolder();
+    symlinkSync(path, join(folder, 'port'));
+    return new TestRobot(folder, await furnish(folder, options), options);
+  }
+
+  /** The simulated robot alone, with everything in place for a control. */
+  static async withoutControl(options: RobotOptions = {}): Promise<TestRobot> {
+    const folder = temporaryFolder();
+    const operator = await furnish(folder, options);
+    const { pace = 'lockstep', simulator: more = ['--hand'] } = options;
+    const socket = join(folder, 'sim.sock');
+    const words = ['robot-sim', '--pace', pace, '--link', join(folder, 'port'), '--socket', socket, ...more];
+    if (options.robotFile) words.push('--robot', join(folder, ROBOT_NAME));
+    const child = spawn(process.execPath, [CLI, ...words], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: environmentOf(),
+    });
+    onTestFinished(() => endProcess(child));
+    await lineFrom(child);
+    const simulator = await SimulatorClient.connect(socket);
+    onTestFinished(() => simulator.close());
+    const robot = new TestRobot(folder, operator, options, { client: simulator, process: child });
+    robot.#listen('robot-sim', child);
+    return robot;
+  }
+
+  /** The simulated robot and its control, which hears it. */
+  static async start(options: RobotOptions = {}): Promise<TestRobot> {
+    const robot = await TestRobot.withoutControl(options);
+    await robot.startControl();
+    return robot;
+  }
+
+  get simulator(): SimulatorClient {
+    if (!this.#simulated) throw new Error('this robot is not simulated by robot-sim');
+    return this.#simulated.client;
+  }
+
+  get simulatorProcess(): ChildProcess {
+    if (!this.#simulated) throw new Error('this robot is not simulated by robot-sim');
+    return this.#simulated.process;
+  }
 
   get port(): string {
     return join(this.folder, 'port');
@@ -221,7 +278,7 @@ export abstract class TestControl {
     });
     onTestFinished(() => endProcess(child));
     this.#controlProcess = child;
-    this.listen(command, child);
+    this.#listen(command, child);
     await this.connect();
     await until('the motor controller has accepted this control', async () => {
       const { mcu } = await this.control.status();
@@ -270,7 +327,7 @@ export abstract class TestControl {
         if (!(error instanceof EdgeError) || error.codeName !== 'requestRefused') throw error;
         if (!error.message.includes('too-many-commands')) refusal = error.message;
         // Signature checks are rationed; and only MCU time can change anything.
-        await this.pause(0.1);
+        await (this.#simulated ? this.#simulated.client.wait(0.1) : delay(100));
         return false;
       }
     }).catch((error: unknown) => {
@@ -278,8 +335,32 @@ export abstract class TestControl {
     });
   }
 
+  /** Arms and lets it stand by itself, without the hand. */
+  async stand(mode: ArmedMode = STAND): Promise<void> {
+    await this.arm(mode);
+    await until('the hand has let go', async () => {
+      const { state, hand } = await this.simulator.truth();
+      return state === 'active' && !hand;
+    });
+    await this.simulator.wait(1);
+  }
+
+  /** Somebody picks it up. */
+  async lift(): Promise<void> {
+    await this.simulator.request('lift');
+    await this.simulator.wait(1.5);
+  }
+
   async reset(): Promise<void> {
     await this.control.command({ name: 'reset' }, this.operator);
+  }
+
+  /** Waits until the simulator's ground truth is so. */
+  truth(what: string, isSo: (truth: Truth) => boolean): Promise<Truth> {
+    return until(what, async () => {
+      const truth = await this.simulator.truth();
+      return isSo(truth) && truth;
+    });
   }
 
   /** Waits until control's status says so. */
@@ -307,84 +388,10 @@ export abstract class TestControl {
     return h2oEdge([...words, '--config', this.configPath], this.folder);
   }
 
-  /** Keeps what a process complains of. */
-  protected listen(name: string, child: ChildProcess): void {
+  #listen(name: string, child: ChildProcess): void {
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.log += `${name}: ${text}`;
     });
-  }
-}
-
-/** A simulated robot with its control, as processes of their own in a folder of their own. They end with the test. */
-export class TestRobot extends TestControl {
-  readonly simulator: SimulatorClient;
-  readonly simulatorProcess: ChildProcess;
-
-  private constructor(
-    furnished: Furnished,
-    simulator: SimulatorClient,
-    simulatorProcess: ChildProcess,
-    options: RobotOptions,
-  ) {
-    super(furnished, options);
-    this.simulator = simulator;
-    this.simulatorProcess = simulatorProcess;
-  }
-
-  /** The simulated robot alone, with everything in place for a control. */
-  static async withoutControl(options: RobotOptions = {}): Promise<TestRobot> {
-    const furnished = await furnish(options);
-    const { folder } = furnished;
-    const { pace = 'lockstep', simulator: more = ['--hand'] } = options;
-    const socket = join(folder, 'sim.sock');
-    const words = ['robot-sim', '--pace', pace, '--link', join(folder, 'port'), '--socket', socket, ...more];
-    if (options.robotFile) words.push('--robot', join(folder, ROBOT_NAME));
-    const child = spawn(process.execPath, [CLI, ...words], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: environmentOf(),
-    });
-    onTestFinished(() => endProcess(child));
-    await lineFrom(child);
-    const simulator = await SimulatorClient.connect(socket);
-    onTestFinished(() => simulator.close());
-    const robot = new TestRobot(furnished, simulator, child, options);
-    robot.listen('robot-sim', child);
-    return robot;
-  }
-
-  /** The simulated robot and its control, which hears it. */
-  static async start(options: RobotOptions = {}): Promise<TestRobot> {
-    const robot = await TestRobot.withoutControl(options);
-    await robot.startControl();
-    return robot;
-  }
-
-  /** Arms and lets it stand by itself, without the hand. */
-  async stand(mode: ArmedMode = STAND): Promise<void> {
-    await this.arm(mode);
-    await until('the hand has let go', async () => {
-      const { state, hand } = await this.simulator.truth();
-      return state === 'active' && !hand;
-    });
-    await this.simulator.wait(1);
-  }
-
-  /** Somebody picks it up. */
-  async lift(): Promise<void> {
-    await this.simulator.request('lift');
-    await this.simulator.wait(1.5);
-  }
-
-  /** Waits until the simulator's ground truth is so. */
-  truth(what: string, isSo: (truth: Truth) => boolean): Promise<Truth> {
-    return until(what, async () => {
-      const truth = await this.simulator.truth();
-      return isSo(truth) && truth;
-    });
-  }
-
-  protected pause(seconds: number): Promise<void> {
-    return this.simulator.wait(seconds);
   }
 }
 
@@ -426,7 +433,7 @@ export class RawConnection {
     });
   }
 
-  static async to(robot: TestControl): Promise<RawConnection> {
+  static async to(robot: TestRobot): Promise<RawConnection> {
     return await until('a connection to control', async () => {
       const socket = connect(robot.controlSocket);
       onTestFinished(() => void socket.destroy());
@@ -455,14 +462,8 @@ export class RawConnection {
   }
 }
 
-export interface Furnished {
-  readonly folder: string;
-  readonly operator: KeyObject;
-}
-
-/** A folder with configuration, keys and policies for a control, and the operator's key. */
-export async function furnish({ config, bundles, robotFile }: RobotOptions): Promise<Furnished> {
-  const folder = temporaryFolder();
+/** Configuration, keys and policies. @returns the operator's key */
+async function furnish(folder: string, { config, bundles, robotFile }: RobotOptions): Promise<KeyObject> {
   const operator = generateKeyPair();
   const release = generateKeyPair();
   const trusted: TrustEntry[] = [
@@ -489,7 +490,7 @@ export async function furnish({ config, bundles, robotFile }: RobotOptions): Pro
   };
   // JSON is YAML.
   writeFileSync(join(folder, CONFIG_NAME), JSON.stringify(keys, null, 2));
-  return { folder, operator: operator.privateKey };
+  return operator.privateKey;
 }
 
 /** The first line that a process says. */

@@ -49,6 +49,8 @@ void console_step(const h2o_mcu *mcu, const plant_truth *truth, const bench_coun
   put("state", mcu->state);
   put("latch", mcu->latch);
   put("latchCause", mcu->latch_cause);
+  put("latchedAtUs", mcu->latched_at);
+  put("commandAtUs", mcu->command_received);
   put("commandFresh", mcu->command_fresh);
   put("held", truth->held);
   put("microX", (int64_t)(truth->x * 1e6));

@@ -145,13 +145,12 @@ typedef struct port {
   uint8_t ring[RING];
 } port;
 
-static port ports[2] = {
-    [BOARD_UART_HOST] = {.base = 0x4000c000u, .irq = IRQ_UART0},
-    [BOARD_UART_CONSOLE] = {.base = 0x4000d000u, .irq = IRQ_UART1},
-};
+static port ports[2];
 
 void board_uart_open(board_uart uart, void (*on_byte)(uint8_t byte)) {
   port *const to = &ports[uart];
+  to->base = uart == BOARD_UART_HOST ? 0x4000c000u : 0x4000d000u;
+  to->irq = uart == BOARD_UART_HOST ? IRQ_UART0 : IRQ_UART1;
   to->on_byte = on_byte;
   REGISTER(to->base + UART_CONTROL) = 0;
   /* 921600 baud from 50 MHz: 3 + 25/64, 0.1 % off (§9) */

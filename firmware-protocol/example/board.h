@@ -21,7 +21,7 @@ typedef struct board_uart_counters {
 /** Clocks and timers; interrupts stay as they are. */
 void board_init(void);
 
-/** From now on each byte that comes is given to `on_byte`, in the receive interrupt. */
+/** Before anything is sent. From now on each byte that comes is given to `on_byte`, in the receive interrupt. */
 void board_uart_open(board_uart uart, void (*on_byte)(uint8_t byte));
 
 /** Sends all of it or, returning false, nothing. Does not wait; call it from an interrupt or under lock. */

@@ -103,8 +103,8 @@ int main(void) {
       .torque_off = torque_off,
   };
   const uint32_t lock = board_lock();
-  h2o_mcu_boot(&mcu, &config, hardware_now());
   board_uart_open(BOARD_UART_HOST, on_byte);
+  h2o_mcu_boot(&mcu, &config, hardware_now());
   board_unlock(lock);
 
   /* Feed your chip's watchdog in this loop: the interrupt goes on taking commands when the loop hangs. */

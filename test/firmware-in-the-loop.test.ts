@@ -13,7 +13,10 @@ const robotFile = loadRobot('wheel-legged');
 /** What the protocol's library may take of a small chip [bytes]. */
 const MOST_CODE = 8 * 1024;
 
-describe.skipIf(missingTools.length > 0)(`the example firmware, ${needs}`, () => {
+/** Far above what a busy machine needs [ms]. */
+const PATIENCE = 400_000;
+
+describe.skipIf(missingTools.length > 0)(`the example firmware, ${needs}`, { timeout: PATIENCE }, () => {
   let build = '';
   beforeAll(async () => {
     build = await buildFirmware();
@@ -125,6 +128,7 @@ describe.skipIf(missingTools.length > 0)(`the example firmware, ${needs}`, () =>
     const before = await moving(robot, async () => await firmware.truth('it moves', ({ speed }) => speed > 0.15));
     const first = firmware.lines.length;
     await robot.killControl();
+    firmware.tell('hostIsDead');
 
     const limp = await firmware.truth('limp', ({ state }) => state === 'limp');
     expect(limp).toMatchObject({ latchCause: 'watchdog', latch: before.latch + 1, torque: 0 });

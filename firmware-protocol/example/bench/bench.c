@@ -13,7 +13,7 @@
 
 #define STEP_MICROS 1000u
 /* By the board's clock, which is that of the computer around it. */
-#define PATIENCE_MICROS 2000000u
+#define PATIENCE_MICROS 20000000u
 /* Further behind the board's clock than this, time is lost instead of caught up. */
 #define LATE_MICROS 5000
 
@@ -30,6 +30,8 @@ static volatile bool push_ordered;
 static volatile bool crash_ordered;
 static volatile bool stop_pressed;
 static volatile uint16_t faults;
+/** nonce of a host that is known to be dead: there is no need to find out by patience */
+static volatile uint32_t dead_host;
 
 static void on_order(uint8_t letter) {
   if (letter == 'l') lift_ordered = true;
@@ -39,6 +41,7 @@ static void on_order(uint8_t letter) {
   if (letter == 'r') stop_pressed = false;
   if (letter == 'f') faults = H2O_FAULTS_LEFT_WHEEL_DRIVE;
   if (letter == 'c') faults = 0;
+  if (letter == 'd') dead_host = mcu->host;
 }
 
 static void obey(void) {
@@ -66,6 +69,7 @@ static bool host_answers(void) {
   static bool answers;
   if (mcu->host != host || counters.unanswered != unanswered) answers = false;
   if (mcu->command_received != received || mcu->rejected.expired != expired) answers = true;
+  if (mcu->host == dead_host) answers = false;
   host = mcu->host;
   received = mcu->command_received;
   expired = mcu->rejected.expired;

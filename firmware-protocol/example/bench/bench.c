@@ -132,11 +132,7 @@ void hardware_wait_until(uint32_t time) {
 void hardware_read_joints(hardware_joints *joints) { plant_read_joints(joints); }
 void hardware_read_imu(hardware_imu *imu) { plant_read_imu(imu); }
 
-void hardware_set_torques(const hardware_torques *wanted) {
-  torques = *wanted;
-  const h2o_drive drive = h2o_mcu_drive(mcu);
-  if (drive == H2O_DRIVE_OFF || drive == H2O_DRIVE_LIMP) plant_cut();
-}
+void hardware_set_torques(const hardware_torques *wanted) { torques = *wanted; }
 
 void hardware_read_wheel_torques(float measured[2]) {
   const float total = plant_look().torque;

@@ -176,10 +176,6 @@ void plant_step(const hardware_torques *torques, bool active) {
   for (int i = 0; i < SUBSTEPS; i++) move(body.torque, push);
 }
 
-void plant_cut(void) {
-  for (unsigned i = 0; i < ACTUATION_DELAY; i++) on_the_way[i] = 0.0f;
-}
-
 void plant_lift(void) { take_hold(0.0f); }
 
 void plant_push(void) { push_steps = PUSH_STEPS; }

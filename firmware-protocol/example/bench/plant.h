@@ -29,9 +29,6 @@ void plant_init(void);
 /** A millisecond with these torques. `active`: the hand lets go. */
 void plant_step(const hardware_torques *torques, bool active);
 
-/** The supply of the drives is cut: what is on its way to the motors does not arrive. */
-void plant_cut(void);
-
 /** Somebody takes it, from wherever it lies, and holds it upright at the place where it is. Takes a second. */
 void plant_lift(void);
 

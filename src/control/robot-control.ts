@@ -248,11 +248,12 @@ export class RobotControl {
         remedy: 'check cable and power, then reset again',
       };
     }
-    this.#clearing = { latch: session.latch };
+    const clearing = { latch: session.latch };
+    this.#clearing = clearing;
     this.repeat();
     await settled();
-    // A stop during the wait has ended the clearing and wins.
-    if (!this.#clearing) return OVERTAKEN;
+    // A stop during the wait has ended this clearing and wins; one that was asked for after the stop is another.
+    if (this.#clearing !== clearing) return OVERTAKEN;
     if (!this.mcuIsIdle) {
       this.#clearing = undefined;
       return {

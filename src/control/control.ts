@@ -24,6 +24,8 @@ import { type ControlEvent, RobotControl } from './robot-control.ts';
 import { RowOutbox } from './row-outbox.ts';
 import { SocketServer } from './socket-server.ts';
 import { StatusReport } from './status-report.ts';
+import { describeRun } from './tape/describe-run.ts';
+import { TapeWriter } from './tape/tape-writer.ts';
 
 /** How often the host greets an MCU that has not answered [ms]; PROTOCOL.md. */
 const HELLO_INTERVAL = 500;
@@ -71,7 +73,16 @@ export class Control {
       nowMicros: () => Number(nowNs() / 1000n) % 2 ** 32,
       send: (bytes) => link.write(bytes),
     });
-    const controllers = new Controllers(robot, policies, nowNs);
+    const outbox = new RowOutbox();
+    const boot = randomBytes(8).readBigUInt64LE();
+    const wallNs = () => BigInt(Date.now()) * 1_000_000n;
+    const tape = new TapeWriter({
+      boot,
+      run: describeRun(revision, robot, policies),
+      wallNs,
+      push: (bytes) => outbox.pushTape(bytes),
+    });
+    const controllers = new Controllers(robot, policies, tape.policyClock(nowNs));
     const episodes = new EpisodeClock();
     const operator = new OperatorWatch(config.operatorHeartbeat);
     const control = new RobotControl({
@@ -82,6 +93,8 @@ export class Control {
       episodes,
       latch,
       now: nowMs,
+      facts: tape.facts,
+      journal: tape.order,
       refusedPolicies: refused,
     });
     const source = new FrameSource(session);
@@ -103,7 +116,6 @@ export class Control {
       log.info(event, event.event);
       server.broadcast(event);
     };
-    const outbox = new RowOutbox();
     const requests = {
       operator,
       outbox,
@@ -132,6 +144,7 @@ export class Control {
     writeFileSync(join(config.runtimeDirectory, 'control.pid'), `${process.pid}\n`);
 
     session.accepted$.subscribe(({ sensorRate }) => {
+      if (sensorRate !== controllers.rate) tape.order({ order: 'prepare', sensorRate });
       if (!controllers.prepare(sensorRate))
         log.warn({ sensorRate }, 'the robot cannot be balanced at this sensor rate');
     });
@@ -147,16 +160,18 @@ export class Control {
     });
     link.silent$.subscribe((silent) => control.linkSilent(silent));
 
-    const wallOffsetNs = () => BigInt(Date.now()) * 1_000_000n - nowNs();
-    const rows = { robot, boot: randomBytes(8).readBigUInt64LE(), wallOffsetNs };
+    const rows = { robot, boot, wallOffsetNs: () => wallNs() - nowNs() };
     const rows$ = pipeline(link.chunks$, {
-      source,
+      source: { sense: (chunk) => tape.chunk(source.sense(chunk)) },
       estimator: new Estimator(robot),
       episodes,
       controllers,
       control,
       actuator,
-      actuated: (tick) => status.observe(tick),
+      actuated: (tick) => {
+        tape.answer(tick);
+        status.observe(tick);
+      },
       rows,
     });
     rows$.subscribe({

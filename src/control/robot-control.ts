@@ -1,6 +1,7 @@
 import { type Observable, Subject } from 'rxjs';
 import type { ArmedMode, Mode } from '../messages/mode.ts';
 import type { Refusal } from '../messages/requests.ts';
+import type { TapedOrder } from '../messages/tape.ts';
 import type { Robot } from '../robot/robot.ts';
 import { armingChecks, type ControllerInfo } from '../safety/arming.ts';
 import { type Facts, NO_FACTS } from '../safety/facts.ts';
@@ -24,6 +25,10 @@ export interface RobotControlParts {
   readonly operator: OperatorWatch;
   /** monotonic [ms] */
   readonly now: () => number;
+  /** takes down what the failsafe table is about to see; a replay puts in what was taken down */
+  readonly facts?: (facts: Facts) => Facts;
+  /** takes down what takes effect between frames */
+  readonly journal?: (order: TapedOrder) => void;
   /** why a policy that was asked for is not there */
   readonly refusedPolicies: ReadonlyMap<string, string>;
 }
@@ -109,18 +114,23 @@ export class RobotControl {
   linkChanged(open: boolean): void {
     this.facts.linkOpen = open;
     if (open) this.#repeatStop();
-    else this.#supervise(this.facts.refresh({ ...this.#latest, framesInARow: 0 }));
+    else this.#interrupted();
   }
 
   sessionChanged(): void {
-    if (this.#parts.session.state !== 'accepted') {
-      this.#supervise(this.facts.refresh({ ...this.#latest, framesInARow: 0 }));
-    }
+    if (this.#parts.session.state !== 'accepted') this.#interrupted();
+  }
+
+  #interrupted(): void {
+    this.#parts.journal?.({ order: 'interrupted' });
+    this.#supervise(this.facts.refresh({ ...this.#latest, framesInARow: 0 }));
   }
 
   linkSilent(silent: boolean): void {
     this.facts.silent = silent;
-    if (silent) this.#supervise(this.facts.refresh(this.#latest));
+    if (!silent) return;
+    this.#parts.journal?.({ order: 'silent' });
+    this.#supervise(this.facts.refresh(this.#latest));
   }
 
   /**
@@ -144,8 +154,14 @@ export class RobotControl {
     if (this.#clearing && this.#parts.session.latch !== this.#clearing.latch) void this.estop('motor controller');
   }
 
-  #supervise(facts: Facts): void {
+  /** The facts as the tape has them; see `RobotControlParts.facts`. */
+  #seen(facts: Facts): Facts {
+    return this.#parts.facts?.(facts) ?? facts;
+  }
+
+  #supervise(gathered: Facts): void {
     const { latch, robot } = this.#parts;
+    const facts = this.#seen(gathered);
     this.#latest = facts;
     const before = this.#safety;
     this.#safety = supervisor.superviseFrame(before, facts, robot);
@@ -163,12 +179,13 @@ export class RobotControl {
    * @returns whether the latch is on the disk
    */
   async estop(source: string): Promise<boolean> {
-    const { latch, session } = this.#parts;
+    const { latch, session, journal } = this.#parts;
     // A stop in the middle of a reset is a new one: it must outlive the reset.
     const repeated = latch.latched && !this.#clearing;
     const before = this.#safety;
     this.#clearing = undefined;
     this.#safety = supervisor.estop(before);
+    if (!repeated) journal?.({ order: 'estop', source });
     if (repeated) {
       // A flood of stops costs neither ticks nor writes: `repeat` goes on until the MCU follows.
       return await latch.persisted();
@@ -188,6 +205,7 @@ export class RobotControl {
     const before = this.#safety;
     if (before.robotState === 'running') this.#parts.episodes.startEpisode();
     this.#parts.session.foreignHellos = 0;
+    this.#parts.journal?.({ order: 'disarm' });
     this.#safety = supervisor.disarm(before);
     this.#announce(before, this.#safety);
   }
@@ -197,7 +215,7 @@ export class RobotControl {
     return armingChecks(
       mode,
       this.#safety,
-      this.facts.refresh(this.#latest),
+      this.#seen(this.facts.refresh(this.#latest)),
       this.#controllerInfo(mode),
       this.#parts.robot,
     );
@@ -222,7 +240,8 @@ export class RobotControl {
       };
     }
     const before = this.#safety;
-    const { controllers, episodes } = this.#parts;
+    const { controllers, episodes, journal } = this.#parts;
+    journal?.({ order: 'mode', mode, ...(session !== undefined && { session }) });
     controllers.begin(mode);
     const sameTask = before.robotState === 'running' && before.mode.task === mode.task;
     if (sameTask) episodes.startEpisode();
@@ -274,6 +293,7 @@ export class RobotControl {
           };
     }
     const before = this.#safety;
+    this.#parts.journal?.({ order: 'reset' });
     this.#safety = supervisor.reset(before);
     session.foreignHellos = 0;
     this.#events.next({ event: 'reset' });

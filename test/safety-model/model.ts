@@ -279,6 +279,37 @@ export const steps: ReadonlyArray<fc.Arbitrary<fc.AsyncCommand<Model, Real>>> = 
     }),
   ),
   fc
+    .record({ order, lifetime: fc.constantFrom(CHALLENGE_LIFE, 100), wait: fc.constantFrom(1, 50, 10_100) })
+    .map(({ order, lifetime, wait }) =>
+      named(`late(${order}, good for ${lifetime}, after ${wait})`, async (model, real) => {
+        await real.system.pass(700);
+        const held = await sign(model, real, { order, lifetime });
+        await real.system.pass(wait);
+        await deliver(model, real, held);
+      }),
+    ),
+  fc.tuple(order, fc.constantFrom<Flaw>(...FLAWS)).map(([order, flaw]) =>
+    named(`flawed(${order} ${flaw})`, async (model, real) => {
+      await real.system.pass(700);
+      await deliver(model, real, await sign(model, real, { order, flaw }));
+    }),
+  ),
+  fc.tuple(order, fc.boolean()).map(([order, again]) =>
+    named(`by another connection(${order}${again ? ' again' : ''})`, async (model, real) => {
+      await real.system.pass(700);
+      const held = await sign(model, real, { order });
+      if (again) await deliver(model, real, held);
+      await deliver(model, real, held, 1);
+    }),
+  ),
+  fc.tuple(order, order).map(([one, other]) =>
+    named(`reordered(${other} before ${one})`, async (model, real) => {
+      await real.system.pass(700);
+      const [first, second] = [await sign(model, real, { order: one }), await sign(model, real, { order: other })];
+      for (const held of [second, first, second]) await deliver(model, real, held);
+    }),
+  ),
+  fc
     .oneof(fc.anything(), fc.record({ payload: fc.json(), keyId: fc.string(), signature: fc.base64String() }))
     .map((envelope) =>
       named(`unsigned(${fc.stringify(envelope)})`, async (_, { system }) => {

@@ -96,8 +96,10 @@ export class Control {
       facts: tape.facts,
       journal: tape.order,
       refusedPolicies: refused,
+      wall: Date.now,
     });
     const source = new FrameSource(session);
+    control.facts.line = source.decoder.counters;
     const actuator = { encoder: () => session.encoder, write: (bytes: Uint8Array) => link.write(bytes), nowNs };
     const status = new StatusReport({
       config,
@@ -196,9 +198,13 @@ export class Control {
           onDisk: control.estop(source),
           confirmed: session.nextEstopEcho,
         }),
-        onState: (state, problem) => log.info({ state, problem }, 'e-stop client'),
+        onState: (state, problem) => {
+          control.surroundings.brokerLost = state !== 'connected';
+          log.info({ state, problem }, 'e-stop client');
+        },
       });
       status.estopClient = ear;
+      control.surroundings.brokerLost = true;
       ear.start();
       this.#stops.push(() => ear.stop());
     }
@@ -208,6 +214,7 @@ export class Control {
       control.repeat();
       // A reader that comes while no frames do.
       outbox.pump();
+      control.surroundings.rowsLost(outbox.counters.lost);
     }, REPEAT_INTERVAL);
     this.#stops.push(
       () => clearInterval(greeting),

@@ -105,6 +105,10 @@ class OnnxPolicy implements PolicyRunner {
     return this.#observation;
   }
 
+  get outOfRange(): boolean {
+    return this.#observer.outOfRange;
+  }
+
   reset(): void {
     this.#observer.reset();
   }

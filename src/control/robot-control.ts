@@ -13,7 +13,7 @@ import { FactGatherer } from './fact-gatherer.ts';
 import type { McuSession } from './mcu-session.ts';
 import type { EpisodeClock } from './observe.ts';
 import type { OperatorWatch } from './operator-watch.ts';
-
+import { Surroundings } from './surroundings.ts';
 import type { Decided, Guarded } from './tick.ts';
 
 export interface RobotControlParts {
@@ -31,6 +31,8 @@ export interface RobotControlParts {
   readonly journal?: (order: TapedOrder) => void;
   /** why a policy that was asked for is not there */
   readonly refusedPolicies: ReadonlyMap<string, string>;
+  /** wall clock [ms since 1970]; without one nobody watches it for jumps */
+  readonly wall?: () => number;
 }
 
 /** Something that a person may want to know, for the log and for whoever listens on the socket. */
@@ -50,6 +52,7 @@ export class RobotControl {
   readonly #parts: RobotControlParts;
   readonly #events = new Subject<ControlEvent>();
   readonly facts: FactGatherer;
+  readonly surroundings: Surroundings;
   #safety = supervisor.INITIAL_SAFETY_STATE;
   /** facts of the latest frame, or of what has happened since */
   #latest: Facts = NO_FACTS;
@@ -60,7 +63,8 @@ export class RobotControl {
 
   constructor(parts: RobotControlParts) {
     this.#parts = parts;
-    this.facts = new FactGatherer(parts);
+    this.surroundings = new Surroundings(parts);
+    this.facts = new FactGatherer(parts, this.surroundings);
     if (parts.latch.latched) this.#safety = supervisor.estop(this.#safety);
     parts.session.estopEcho$.subscribe(() => this.#estopEchoed());
   }

@@ -49,6 +49,8 @@ export interface Estimate {
   readonly gravityError: number;
   /** body z axis from the vertical [rad] */
   readonly tilt: number;
+  /** how fast the tilt grows [rad/s] */
+  readonly tiltRate: number;
   /** largest component of the angular rate [rad/s] */
   readonly angularRate: number;
   /** the faster wheel, relative to the shank [rad/s] */

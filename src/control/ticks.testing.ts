@@ -29,6 +29,7 @@ export const restEstimate: Estimate = {
   specificForce: 9.81,
   gravityError: 0,
   tilt: 0,
+  tiltRate: 0,
   angularRate: 0,
   wheelSpeed: 0,
   finite: true,

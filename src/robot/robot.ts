@@ -82,8 +82,27 @@ export const robotSchema = z.strictObject({
     armingRate: quantity('rad/s'),
     /** forward speed that an operator may ask for */
     targetVelocity: quantity('m/s'),
+    /** no part of this robot turns faster unless it was thrown */
+    angularRate: quantity('rad/s', positive),
+    /** a tilt that its rate over this time carries beyond `tilt` is a fall: one over the unstable pole */
+    fallHorizon: quantity('s', positive),
+    /** below this tilt no fall is predicted, however fast it grows */
+    fallTilt: quantity('rad'),
+    /** speed of the wheels against that of the body over them */
+    wheelSlip: quantity('m/s', positive),
+    /** torque per wheel acceleration below which a wheel carries nothing: between its own inertia and that on the ground */
+    contactInertia: quantity('kg·m²', positive),
+    /** measured less applied torque of one wheel, mean of 0.1 s */
+    torqueError: quantity('N·m', positive),
+    /** nearly empty */
     batteryMinimum: quantity('V'),
+    /** empty: no driving about any more */
+    batteryEmpty: quantity('V'),
+    /** the supply breaks down under load */
+    batteryCollapse: quantity('V'),
     temperatureMaximum: quantity('°C'),
+    /** the windings or the magnets suffer */
+    temperatureCritical: quantity('°C'),
   }),
   timing: z.strictObject({
     /** the MCU brakes, latched, after this time without a valid command */
@@ -96,6 +115,12 @@ export const robotSchema = z.strictObject({
     brakeTime: quantity('s', positive),
     /** torque command to torque, beyond the sampling itself; the balancer plans with it */
     actuationDelay: quantity('ms'),
+    /** age of a sample when the MCU begins to send it */
+    sensingDelay: quantity('ms'),
+    /** how long a policy may ask for all the torque that there is */
+    policySaturation: quantity('s', positive),
+    /** time over which the step between two controllers is faded out; 0 takes it at once */
+    blend: quantity('s', { min: 0, max: 0.5 }),
   }),
   mcu: z.strictObject({
     /** each wheel; the most that a drive gives, where the MCU clamps */

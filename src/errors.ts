@@ -34,6 +34,7 @@ export const ErrorCode = {
   // 7xx: recording
   recordingFailed: 700,
   segmentUnreadable: 701,
+  replayDiffers: 702,
 } as const;
 
 export type ErrorCodeName = keyof typeof ErrorCode;

@@ -78,7 +78,7 @@ export class Control {
     const wallNs = () => BigInt(Date.now()) * 1_000_000n;
     const tape = new TapeWriter({
       boot,
-      run: describeRun(revision, robot, policies),
+      run: describeRun(revision, robot, policies, latch.latched),
       wallNs,
       push: (bytes) => outbox.pushTape(bytes),
     });

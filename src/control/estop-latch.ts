@@ -113,3 +113,9 @@ export class EstopLatch {
 }
 
 const isMissing = (error: unknown) => error instanceof Error && 'code' in error && error.code === 'ENOENT';
+
+/** What `RobotControl` needs of a latch. */
+export type StopLatch = Pick<
+  EstopLatch,
+  'latched' | 'notPersisted' | 'problem' | 'source' | 'latch' | 'persisted' | 'release'
+>;

@@ -6,7 +6,7 @@ import { LeakyCount } from '../safety/leaky-count.ts';
 import type { SafetyState } from '../safety/supervisor.ts';
 import { WheelWatch } from '../safety/wheel-watch.ts';
 import type { Controllers } from './controllers.ts';
-import type { EstopLatch } from './estop-latch.ts';
+import type { StopLatch } from './estop-latch.ts';
 import type { McuSession } from './mcu-session.ts';
 import type { OperatorWatch } from './operator-watch.ts';
 import { OverrunCounter } from './overrun-counter.ts';
@@ -17,7 +17,7 @@ export interface FactSources {
   readonly operator: OperatorWatch;
   readonly session: McuSession;
   readonly controllers: Controllers;
-  readonly latch: EstopLatch;
+  readonly latch: StopLatch;
   readonly robot: Robot;
 }
 

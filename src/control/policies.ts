@@ -76,6 +76,14 @@ function bundleFolders(parents: readonly string[]): string[] {
   );
 }
 
+/**
+ * A policy at work, from a bundle that somebody has looked at.
+ * @throws EdgeError `modelInvalid`
+ */
+export async function openPolicy(bundle: { manifest: Manifest; model: Uint8Array }): Promise<PolicyRunner> {
+  return new OnnxPolicy(await loadPolicy(bundle), bundle.manifest);
+}
+
 /** A vetted bundle at work. */
 class OnnxPolicy implements PolicyRunner {
   readonly id: string;

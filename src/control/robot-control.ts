@@ -8,7 +8,7 @@ import { type Facts, NO_FACTS } from '../safety/facts.ts';
 import { guard } from '../safety/guard.ts';
 import * as supervisor from '../safety/supervisor.ts';
 import type { Controllers } from './controllers.ts';
-import type { EstopLatch } from './estop-latch.ts';
+import type { StopLatch } from './estop-latch.ts';
 import { FactGatherer } from './fact-gatherer.ts';
 import type { McuSession } from './mcu-session.ts';
 import type { EpisodeClock } from './observe.ts';
@@ -21,7 +21,7 @@ export interface RobotControlParts {
   readonly session: McuSession;
   readonly controllers: Controllers;
   readonly episodes: EpisodeClock;
-  readonly latch: EstopLatch;
+  readonly latch: StopLatch;
   readonly operator: OperatorWatch;
   /** monotonic [ms] */
   readonly now: () => number;

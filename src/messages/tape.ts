@@ -34,6 +34,8 @@ export const runSchema = z.object({
   robot: robotNumbers,
   /** sha256 of the model of each policy, its first 16 hexadecimal digits, by id */
   policies: z.record(z.string(), z.string()),
+  /** it was stopped before it began */
+  latched: z.boolean(),
 });
 export type TapedRun = z.output<typeof runSchema>;
 

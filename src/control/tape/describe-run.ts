@@ -7,8 +7,10 @@ export function describeRun(
   revision: string,
   { directory: _, ...robot }: Robot,
   policies: ReadonlyMap<string, PolicyRunner>,
+  latched: boolean,
 ): TapedRun {
-  return { revision, robot, policies: Object.fromEntries([...policies].map(([id, { hash }]) => [id, hashText(hash)])) };
+  const hashes = Object.fromEntries([...policies].map(([id, { hash }]) => [id, hashText(hash)]));
+  return { revision, robot, policies: hashes, latched };
 }
 
 /** As `TapedRun` names a model. */

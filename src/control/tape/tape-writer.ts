@@ -41,6 +41,8 @@ export class TapeWriter {
   readonly #facts = new Map<string, TapedValue>();
   #number = 0n;
   #frames = 0;
+  /** frames that have not been answered yet */
+  #open = 0;
   #firstSequence = 0;
   #nonce = 0;
   #reads = 0;
@@ -69,6 +71,7 @@ export class TapeWriter {
     if (first === undefined) return frames;
     if (this.#frames === 0) this.#firstSequence = first.sequence;
     this.#frames += frames.length;
+    this.#open += frames.length;
     writeChunk(
       this.#bytes,
       this.#position,
@@ -110,7 +113,8 @@ export class TapeWriter {
       command: payloadOf(command),
     });
     this.#reads = 0;
-    if (this.#frames >= FRAMES) this.close();
+    this.#open -= 1;
+    if (this.#frames >= FRAMES && this.#open === 0) this.close();
     else this.#closeIfLong();
   }
 

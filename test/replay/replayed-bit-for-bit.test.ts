@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { ArmedMode } from '../../src/messages/mode.ts';
 import { Rig } from '../gateway/rig.ts';
-import { MOVE_BY_POLICY, STAND, STAND_BY_POLICY, patientHost, SHIPPED_POLICIES, lastLine } from '../harness.ts';
+import { MOVE_BY_POLICY, STAND, STAND_BY_POLICY, patientHost, SHIPPED_POLICIES, lastLine, h2oEdge } from '../harness.ts';
 
 it('a run with everything in it comes out of its tape bit for bit', async () => {
   const rig = await Rig.start({ config: { policies: [SHIPPED_POLICIES] }, robotFile: patientHost });
@@ -33,6 +33,7 @@ it('a run with everything in it comes out of its tape bit for bit', async () => 
   await simulator.wait(0.5);
   const { report } = await rig.readBack();
   expect(report).toMatchObject({ ok: true, tapeGaps: 0 });
-  const finished = await robot.order('replay', rig.recordings, '--json');
+  (await import('node:fs')).cpSync(rig.recordings, '/tmp/replay-rec', { recursive: true });
+  const finished = await h2oEdge(['replay', rig.recordings, '--json']);
   console.error(JSON.stringify(lastLine(finished), null, 1), finished.stderr);
 });

@@ -1,0 +1,151 @@
+import { Subject } from 'rxjs';
+import type { ArmedMode } from '../../messages/mode.ts';
+import { encodeRow } from '../../messages/row.ts';
+import { decodeTapeBlock, type TapeBlock } from '../../messages/tape-block.ts';
+import { loadRobot } from '../../robot/robot.ts';
+import type { TaskState } from '../../robot/tasks/task.ts';
+import { Controllers } from '../controllers.ts';
+import { FrameSource } from '../decode.ts';
+import { Estimator } from '../estimate.ts';
+import { accept, tappedSession } from '../frames.testing.ts';
+import { EpisodeClock } from '../observe.ts';
+import { OperatorWatch } from '../operator-watch.ts';
+import { pipeline } from '../pipeline.ts';
+import type { PolicyRunner } from '../policy-runner.ts';
+import { RobotControl } from '../robot-control.ts';
+import { describeRun } from '../tape/describe-run.ts';
+import { TapeWriter } from '../tape/tape-writer.ts';
+import type { Actuated, Chunk } from '../tick.ts';
+import { TapedLatch } from './stand-ins.ts';
+
+export const robot = loadRobot('wheel-legged');
+export const BOOT = 7n;
+
+/** A policy with a memory of its own, whose every answer takes as long as a test lets it. */
+export class SlowPolicy implements PolicyRunner {
+  readonly task = 'standing-still';
+  readonly rate = 200;
+  readonly expires = Number.POSITIVE_INFINITY;
+  readonly torqueScale = 3;
+  readonly outOfRange = false;
+  readonly id: string;
+  readonly hash: bigint;
+  observation: number[] = [];
+  /** resolves when an answer may be given */
+  wait: () => Promise<void> = async () => {};
+  readonly #gain: number;
+  #memory = 0;
+
+  constructor(id: string, hash: bigint, gain = 1) {
+    this.id = id;
+    this.hash = hash;
+    this.#gain = gain;
+  }
+
+  reset(): void {
+    this.#memory = 0;
+  }
+
+  async decide({ x, v, pitch, pitchRate }: TaskState, sentTorque: number): Promise<number> {
+    this.#memory = 0.9 * this.#memory + v;
+    this.observation = [x, v, pitch, pitchRate, sentTorque].map(Math.fround);
+    const action = this.#gain * (0.1 * x + 0.3 * this.#memory + 4 * pitch + 0.4 * pitchRate + 0.01 * sentTorque);
+    await this.wait();
+    // A model that stumbles now and then.
+    return Math.abs(pitch) > 0.4 ? Number.NaN : action;
+  }
+}
+
+/** The control loop as `Control` wires it, with its tape; its port is a tap, its disk a memory, its clock a test's. */
+export function tapedLoop(policies: ReadonlyMap<string, PolicyRunner>, latched = false) {
+  const { session, tap } = tappedSession();
+  const clock = { now: 1_000_000_000_000n };
+  const nowNs = () => clock.now;
+  const blocks: TapeBlock[] = [];
+  const latch = new TapedLatch(latched);
+  const tape = new TapeWriter({
+    boot: BOOT,
+    run: describeRun('test', robot, policies, latched),
+    wallNs: () => 1n,
+    push: (bytes) => {
+      const block = decodeTapeBlock(bytes);
+      if (!block) throw new Error('a block that cannot be read');
+      blocks.push(block);
+    },
+  });
+  const controllers = new Controllers(robot, policies, tape.policyClock(nowNs));
+  const episodes = new EpisodeClock();
+  const operator = new OperatorWatch(1000);
+  const control = new RobotControl({
+    robot,
+    session,
+    controllers,
+    episodes,
+    latch,
+    operator,
+    now: () => Number(clock.now) / 1e6,
+    facts: tape.facts,
+    journal: tape.order,
+    refusedPolicies: new Map(),
+  });
+  session.state$.subscribe(() => control.sessionChanged());
+  const source = new FrameSource(session);
+  control.facts.line = source.decoder.counters;
+  const open = () => {
+    source.reset();
+    session.opened();
+    control.linkChanged(true);
+    accept(session);
+  };
+  open();
+  const chunks$ = new Subject<Chunk>();
+  const rows: Uint8Array[] = [];
+  const ticks: Actuated[] = [];
+  pipeline(chunks$, {
+    source: { sense: (chunk) => tape.chunk(source.sense(chunk)) },
+    estimator: new Estimator(robot),
+    episodes,
+    controllers,
+    control,
+    actuator: {
+      encoder: () => session.encoder,
+      write: (bytes) => {
+        // Every command takes some time.
+        clock.now += 123_456n;
+        return tap.write(bytes);
+      },
+      nowNs,
+    },
+    actuated: (tick) => {
+      tape.answer(tick);
+      ticks.push(tick);
+      control.facts.overruns.add(tick.latencyUs, 5000, tick.superseded);
+    },
+    rows: { robot, boot: BOOT, wallOffsetNs: () => 5n },
+  }).subscribe({
+    next: (row) => rows.push(encodeRow(row)),
+    error: (error: unknown) => {
+      throw error;
+    },
+  });
+  return {
+    tap,
+    tape,
+    clock,
+    control,
+    session,
+    controllers,
+    latch,
+    blocks,
+    rows,
+    ticks,
+    operator,
+    push: (bytes: Uint8Array) => chunks$.next({ bytes, arrivedNs: clock.now }),
+    enter: (mode: ArmedMode) => control.enterMode(mode, 'watching'),
+    unplug: () => {
+      session.closed();
+      control.linkChanged(false);
+    },
+    plug: open,
+  };
+}

@@ -97,6 +97,7 @@ export class Control {
       journal: tape.order,
       refusedPolicies: refused,
       wall: Date.now,
+      delay: { baudRate: config.serial.baudRate, enforce: config.delayCheck === 'refuse' },
     });
     const source = new FrameSource(session);
     control.facts.line = source.decoder.counters;
@@ -145,10 +146,18 @@ export class Control {
     // For whoever finds the socket dead and wants to stop the robot by signal.
     writeFileSync(join(config.runtimeDirectory, 'control.pid'), `${process.pid}\n`);
 
+    const tellDelay = () => {
+      for (const { id, verdict, found, remedy } of control.delay?.budget().findings ?? []) {
+        if (verdict === 'fail' && id !== 'delay-samples') log.warn({ id, found, remedy }, 'delay budget');
+      }
+    };
+    // Slow the first time: better before the port is open than when somebody arms.
+    tellDelay();
     session.accepted$.subscribe(({ sensorRate }) => {
       if (sensorRate !== controllers.rate) tape.order({ order: 'prepare', sensorRate });
       if (!controllers.prepare(sensorRate))
         log.warn({ sensorRate }, 'the robot cannot be balanced at this sensor rate');
+      tellDelay();
     });
     session.state$.subscribe(() => control.sessionChanged());
     control.events$.subscribe(audit);

@@ -7,6 +7,7 @@ import { headingTorque } from '../policy/heading.ts';
 import type { Robot } from '../robot/robot.ts';
 import { taskByName } from '../robot/tasks/tasks.ts';
 import { decimation, isUsableRate } from '../safety/arming.ts';
+import { type DelayLimits, delayLimits } from '../safety/delay-budget.ts';
 import type { TorqueRequest } from '../safety/guard.ts';
 import { inFallback, type SafetyState } from '../safety/supervisor.ts';
 import type { PolicyRunner } from './policy-runner.ts';
@@ -44,6 +45,7 @@ export class Controllers {
   readonly #policies: ReadonlyMap<string, PolicyRunner>;
   readonly #nowNs: () => bigint;
   #rate: number;
+  #delayLimits: DelayLimits | undefined;
   #balancer: Balancer;
   #balancerInCharge = false;
   #mode: ArmedMode | undefined;
@@ -84,6 +86,14 @@ export class Controllers {
       if (error instanceof EdgeError) return false;
       throw error;
     }
+  }
+
+  /** What delay the balancer tolerates at its rate; asked for the first time it takes a moment. */
+  get delayLimits(): DelayLimits {
+    if (this.#delayLimits?.rate !== this.#rate) {
+      this.#delayLimits = delayLimits(this.#robot, this.#rate, this.#balancer.design.gains);
+    }
+    return this.#delayLimits;
   }
 
   /** The rate that the balancer is designed for [Hz]. */

@@ -92,7 +92,7 @@ export const robotSchema = z.strictObject({
     wheelSlip: quantity('m/s', positive),
     /** torque per wheel acceleration below which a wheel carries nothing: between its own inertia and that on the ground */
     contactInertia: quantity('kg·m²', positive),
-    /** measured less applied torque of one wheel, mean of 0.1 s */
+    /** measured less applied torque of one wheel, mean of 0.25 s */
     torqueError: quantity('N·m', positive),
     /** nearly empty */
     batteryMinimum: quantity('V'),
@@ -104,6 +104,17 @@ export const robotSchema = z.strictObject({
     /** the windings or the magnets suffer */
     temperatureCritical: quantity('°C'),
   }),
+  /** limits of single tasks, each stricter than the one of `limits` that it stands for */
+  tasks: z
+    .partialRecord(
+      z.enum(['standing-still', 'moving-straight']),
+      z.strictObject({
+        wheelTorque: quantity('N·m', positive).optional(),
+        wheelSpeed: quantity('rad/s', positive).optional(),
+        targetVelocity: quantity('m/s').optional(),
+      }),
+    )
+    .default({}),
   timing: z.strictObject({
     /** the MCU brakes, latched, after this time without a valid command */
     mcuWatchdog: quantity('ms', positive),
@@ -166,6 +177,17 @@ export function loadRobot(nameOrPath: string): Robot {
       `${path}: timing.commandTimeToLive ${robot.timing.commandTimeToLive} ms is not below timing.mcuWatchdog ${robot.timing.mcuWatchdog} ms`,
       'a command must die before the watchdog that guards it; lower commandTimeToLive',
     );
+  }
+  for (const [task, limits] of Object.entries(robot.tasks)) {
+    for (const [name, value] of Object.entries(limits)) {
+      const general = robot.limits[name as keyof typeof limits];
+      if (value === undefined || value <= general) continue;
+      throw new EdgeError(
+        'robotInvalid',
+        `${path}: tasks.${task}.${name} ${value} is above limits.${name} ${general}`,
+        'a task may only be stricter than the robot; lower it, or raise the limit of the robot',
+      );
+    }
   }
   return { ...robot, directory: dirname(path) };
 }

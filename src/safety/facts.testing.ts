@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { LIMITS, ROBOT_STATES } from '../messages/states.ts';
 import { McuState } from '../protocol/messages.gen.ts';
-import { type Facts, NO_FACTS } from './facts.ts';
+import type { Facts } from './facts.ts';
 
 /** Generators for property tests. Any number at all: NaN, infinities, subnormals, negative zero. */
 export const anyNumber = fc.oneof(fc.double(), fc.constantFrom(Number.NaN, Number.POSITIVE_INFINITY, -1e308, 0, -0));
@@ -67,31 +67,4 @@ export const anyFacts: fc.Arbitrary<Facts> = fc.record({
   clockStep: anyNumber,
 });
 
-/** A robot on which nothing is wrong: upright, at rest, greeted, 200 Hz. */
-export const goodFacts: Facts = {
-  ...NO_FACTS,
-  mcuTimeUs: 1_000_000,
-  dtUs: 5000,
-  framesInARow: 1000,
-  rate: 200,
-  nominalRate: 200,
-  estimateFinite: true,
-  attitudeNorm: 1,
-  specificForce: 9.8,
-  gravityError: 0.01,
-  tilt: 0.01,
-  tiltRate: 0.01,
-  angularRate: 0.01,
-  meanSpecificForce: 9.8,
-  wheelSpeed: 0.1,
-  wheelSlip: 0.01,
-  legAngle: 1.5,
-  torqueError: 0.01,
-  battery: 24,
-  temperature: 35,
-  session: 'accepted',
-  announcedWatchdog: 50,
-  announcedRobot: 'wheel-legged',
-  heard: true,
-  linkOpen: true,
-};
+export { GOOD_FACTS as goodFacts } from './examples.ts';

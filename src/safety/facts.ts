@@ -45,7 +45,7 @@ export interface Facts {
   readonly apparentInertia: number;
   /** leg joint farthest from zero [rad]; NaN if none is measured */
   readonly legAngle: number;
-  /** measured less applied torque, mean of 0.1 s, the worse wheel [N·m]; NaN if none is measured */
+  /** measured less applied torque, mean of 0.25 s, the worse wheel [N·m]; NaN if none is measured */
   readonly torqueError: number;
   /** [V] */
   readonly battery: number;

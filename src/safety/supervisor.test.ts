@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Mode } from '../messages/mode.ts';
 import { ACTIONS, type Action } from '../messages/states.ts';
 import { loadRobot } from '../robot/robot.ts';
+import { factsWhen } from './examples.ts';
 import { anyFacts, goodFacts } from './facts.testing.ts';
 import type { Facts } from './facts.ts';
 import { type ConditionId, conditionBit, FAILSAFE_TABLE } from './failsafe-table.ts';
@@ -22,72 +23,7 @@ const robot = loadRobot('wheel-legged');
 const standing: Mode = { task: 'standing-still', controller: 'balancer' };
 const running = enterMode(INITIAL_SAFETY_STATE, standing);
 
-/** Facts that make one condition hold and, as far as that is possible, no other. */
-const FACTS_FOR: Record<ConditionId, Partial<Facts>> = {
-  estop: { estopLatched: true },
-  'mcu-estopped': { mcuState: 'estopped' },
-  'mcu-fault': { faults: 1 },
-  'mcu-watchdog': { watchdogLatched: true },
-  'mcu-not-active': { framesRefused: 21 },
-  'mcu-disobeys': { framesDisobeyed: 21 },
-  'mcu-restarted': { mcuRestarted: true },
-  'estimate-not-finite': { estimateFinite: false },
-  'attitude-implausible': { attitudeNorm: 0 },
-  tilt: { tilt: robot.limits.tilt + 0.01 },
-  'wheel-overspeed': { wheelSpeed: robot.limits.wheelSpeed + 1 },
-  'sensor-gap': { dtUs: 31_000 },
-  'clock-stuck': { clockStuck: 3 },
-  'shutting-down': { shuttingDown: true },
-  'link-lost': { linkOpen: false },
-  'sensor-silence': { silent: true },
-  'schema-mismatch': { session: 'mismatch' },
-  'foreign-host': { foreignHellos: 1 },
-  'rate-off': { rate: 180 },
-  'policy-not-finite': { policyNonFinite: 1 },
-  'policy-late': { policyLateness: 11 },
-  'heartbeat-lost': { heartbeatLost: true },
-  overrun: { overruns: 5 },
-  'battery-low': { battery: robot.limits.batteryMinimum - 1 },
-  'temperature-high': { temperature: robot.limits.temperatureMaximum + 1 },
-  'estop-not-persisted': { estopNotPersisted: true },
-  'imu-stuck': { imuStuckUs: robot.timing.mcuWatchdog * 1000 },
-  'attitude-jump': { attitudeError: 0.16 },
-  'acceleration-implausible': { meanSpecificForce: 1.9 },
-  'turning-too-fast': { angularRate: robot.limits.angularRate + 1 },
-  'fall-predicted': { tilt: robot.limits.fallTilt + 0.01, tiltRate: robot.limits.tilt / robot.limits.fallHorizon },
-  'wheel-slip': { wheelSlip: robot.limits.wheelSlip + 0.1 },
-  'lift-off': { apparentInertia: robot.limits.contactInertia * 0.9 },
-  'joint-limit': { legAngle: robot.legs.positionLimit + 0.01 },
-  'torque-tracking': { torqueError: robot.limits.torqueError + 0.01 },
-  'temperature-critical': { temperature: robot.limits.temperatureCritical + 1 },
-  'battery-empty': { battery: robot.limits.batteryEmpty - 0.25 },
-  'battery-collapse': { battery: robot.limits.batteryCollapse - 0.25 },
-  'frame-late': { dtUs: 8000 },
-  'mcu-clock-jump': { dtUs: 16_000 },
-  'frames-out-of-order': { framesOutOfOrder: 2.1 },
-  'line-noisy': { framesDamaged: 5.1 },
-  'commands-late': { framesUnheard: 3 },
-  'overrun-lasting': { overruns: 20 },
-  'policy-saturated': { policySaturatedUs: robot.timing.policySaturation * 1e6 + 1 },
-  'policy-out-of-range': { policyOutOfRange: 5 },
-  'broker-lost': { brokerLost: true },
-  'recorder-behind': { recorderBehind: true },
-  'disk-full': { diskFull: true },
-  'clock-step': { clockStep: 0.6 },
-};
-
-/** Both at once: of two numbers for the same fact the one that is further from what is good, so that both hold. */
-function factsFor(...ids: ConditionId[]): Facts {
-  const facts: Record<string, unknown> = { ...goodFacts };
-  for (const id of ids) {
-    for (const [name, value] of Object.entries(FACTS_FOR[id])) {
-      const good = Number(goodFacts[name as keyof Facts]);
-      const isFurther = typeof value !== 'number' || !(Math.abs(Number(facts[name]) - good) > Math.abs(value - good));
-      if (isFurther) facts[name] = value;
-    }
-  }
-  return facts as unknown as Facts;
-}
+const factsFor = (...ids: ConditionId[]): Facts => factsWhen(ids, robot);
 
 /** The state after the facts have been seen for so many frames. */
 function seen(state: SafetyState, facts: Facts, frames = 250): SafetyState {

@@ -25,8 +25,10 @@ export interface WheelSample {
 
 /** How long a difference between wheels and body is remembered [s]: longer, and a tilted accelerometer would add up. */
 const SLIP_MEMORY = 0.3;
-/** Time over which torque is averaged [s]. */
-const TORQUE_MEAN = 0.1;
+/** Time over which the two wheels are compared with the gyro [s]. */
+const YAW_MEAN = 0.1;
+/** Time over which torque is averaged [s]: noise on every action, as in one of the gaps, must not look like a dead motor. */
+const TORQUE_MEAN = 0.25;
 /** Time over which torque and acceleration of a wheel are compared [s]; upkie: 0.2 s. */
 const INERTIA_MEAN = 0.2;
 /** Wheels accelerate over this time, or the encoders' noise is all that is seen [s]. */
@@ -79,7 +81,7 @@ export class WheelWatch {
   /** Wheels against each other by the gyro's yaw rate, and both against the accelerometer. */
   #slip({ groundSpeed: [left, right], pitchRate, yawRate, forwardAcceleration }: WheelSample, dt: number): void {
     const { radius, track } = this.#robot.wheels;
-    const share = Math.min(1, dt / TORQUE_MEAN);
+    const share = Math.min(1, dt / YAW_MEAN);
     this.#difference += share * (radius * (right - left) - track * yawRate - this.#difference);
     // The accelerometer rides on the body, about as high above the axle as the centre of mass.
     const speed = (radius * (left + right)) / 2 + pitchRate * this.#robot.body.centerOfMassHeight;

@@ -45,7 +45,7 @@ export const MOTOR_CONDITIONS = [
     action: 'fallback',
     clears: 'new-mode',
     debounce: 20,
-    threshold: ({ limits }) => `${limits.torqueError} N·m between measured and applied, mean of 0.1 s, for 20 frames`,
+    threshold: ({ limits }) => `${limits.torqueError} N·m between measured and applied, mean of 0.25 s, for 20 frames`,
     source: 'robot file: limits.torqueError',
     holds: (facts, { limits }) => facts.torqueError > limits.torqueError,
   },

@@ -11,6 +11,7 @@ import { peekRow } from '../recording/row-key.ts';
 import { bySequence, isSegment } from '../recording/segment-name.ts';
 import { SegmentReader } from '../recording/segment-reader.ts';
 import { loadRobot, modelsDirectory, type Robot } from '../robot/robot.ts';
+import { revision } from './context.ts';
 import { say, sayJson } from './output.ts';
 
 interface Options {
@@ -46,10 +47,11 @@ async function replay(paths: readonly string[], options: Options): Promise<void>
 
   const runs = new Map<bigint, Replayed>();
   const begin = (boot: bigint): Replayed => {
-    const run = new ReplayRun({ boot, robot, policies, onTick: trial && ((tick) => trial.recorded(tick)) });
+    const run = new ReplayRun({ boot, revision, robot, policies, onTick: trial && ((tick) => trial.recorded(tick)) });
     // The recorded policies remember what they saw: the other run has its own.
     const other =
-      instead && new ReplayRun({ boot, robot, policies: new Map(), instead, onTick: (tick) => trial?.other(tick) });
+      instead &&
+      new ReplayRun({ boot, revision, robot, policies: new Map(), instead, onTick: (tick) => trial?.other(tick) });
     const replayed = { run, other };
     runs.set(boot, replayed);
     return replayed;

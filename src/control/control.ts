@@ -25,6 +25,7 @@ import { RowOutbox } from './row-outbox.ts';
 import { SocketServer } from './socket-server.ts';
 import { StatusReport } from './status-report.ts';
 import { describeRun } from './tape/describe-run.ts';
+import { rememberLoop } from './tape/snapshot.ts';
 import { TapeWriter } from './tape/tape-writer.ts';
 
 /** How often the host greets an MCU that has not answered [ms]; PROTOCOL.md. */
@@ -172,9 +173,10 @@ export class Control {
     link.silent$.subscribe((silent) => control.linkSilent(silent));
 
     const rows = { robot, boot, wallOffsetNs: () => wallNs() - nowNs() };
+    const estimator = new Estimator(robot);
     const rows$ = pipeline(link.chunks$, {
       source: { sense: (chunk) => tape.chunk(source.sense(chunk)) },
-      estimator: new Estimator(robot),
+      estimator,
       episodes,
       controllers,
       control,
@@ -182,6 +184,7 @@ export class Control {
       actuated: (tick) => {
         tape.answer(tick);
         status.observe(tick);
+        if (tape.wantsMemory) tape.memory(rememberLoop({ estimator, episodes, controllers, control }));
       },
       rows,
     });

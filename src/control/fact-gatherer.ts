@@ -66,6 +66,31 @@ export class FactGatherer {
     this.#wheels = new WheelWatch(sources.robot);
   }
 
+  /** All that it remembers, as plain data; see `tape/snapshot.ts`. */
+  remember() {
+    return {
+      imu: this.#imu.remember(),
+      wheels: this.#wheels.remember(),
+      temperatures: [...this.#temperatures],
+      framesRefused: this.#framesRefused,
+      framesDisobeyed: this.#framesDisobeyed,
+      framesUnheard: this.#framesUnheard,
+      clockStuck: this.#clockStuck,
+      wasActive: this.#wasActive,
+    };
+  }
+
+  recall(memory: ReturnType<FactGatherer['remember']>): void {
+    this.#imu.recall(memory.imu);
+    this.#wheels.recall(memory.wheels);
+    for (const [slot, temperature] of memory.temperatures) this.#temperatures.set(slot, temperature);
+    this.#framesRefused = memory.framesRefused;
+    this.#framesDisobeyed = memory.framesDisobeyed;
+    this.#framesUnheard = memory.framesUnheard;
+    this.#clockStuck = memory.clockStuck;
+    this.#wasActive = memory.wasActive;
+  }
+
   /** A mode begins; the MCU may take some frames to become active. */
   modeBegins(fromDisarmed: boolean): void {
     this.#framesRefused = 0;

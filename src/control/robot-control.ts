@@ -103,6 +103,25 @@ export class RobotControl {
     return this.#torque[0] + this.#torque[1];
   }
 
+  /** All that it remembers, as plain data; see `tape/snapshot.ts`. */
+  remember() {
+    return {
+      safety: this.#safety,
+      latest: this.#latest,
+      torque: this.#torque,
+      blend: this.#blend.remember(),
+      facts: this.facts.remember(),
+    };
+  }
+
+  recall(memory: ReturnType<RobotControl['remember']>): void {
+    this.#safety = memory.safety;
+    this.#latest = memory.latest;
+    this.#torque = memory.torque;
+    this.#blend.recall(memory.blend);
+    this.facts.recall(memory.facts);
+  }
+
   // --- frames -------------------------------------------------------------------------------------------------------
 
   /** One frame: facts, failsafe table, then the command that answers it. */

@@ -1,9 +1,11 @@
+import type { Mode } from '../../messages/mode.ts';
 import { decodeRow, type Row } from '../../messages/row.ts';
 import { readRecords, type TapedAnswer, type TapedRun, type TapeRecord } from '../../messages/tape.ts';
 import type { TapeBlock } from '../../messages/tape-block.ts';
 import { TapeDamage } from '../../messages/tape-bytes.ts';
 import type { Robot } from '../../robot/robot.ts';
 import type { PolicyRunner } from '../policy-runner.ts';
+import { decodeSnapshot, type Snapshot } from '../tape/snapshot.ts';
 import type { Actuated } from '../tick.ts';
 import { policyKey } from './bundles.ts';
 import { type Mismatch, mismatchOfCommand, mismatchOfOrder, mismatchOfRow } from './mismatch.ts';
@@ -20,6 +22,8 @@ export interface Skipped {
 
 export interface ReplayRunOptions {
   readonly boot: bigint;
+  /** version of this program; what the loop remembers, only the same version understands */
+  readonly revision: string;
   /** in place of the robot that the tape describes */
   readonly robot?: Robot | undefined;
   /** policies at hand, by `policyKey` */
@@ -122,19 +126,31 @@ export class ReplayRun {
 
   #begin(records: readonly TapeRecord[]): void {
     const [head] = records;
-    if (head?.is !== 'run') return;
-    this.run = head.run;
+    const from = head?.is === 'state' ? this.#taken(decodeSnapshot(head.state)) : undefined;
+    const run = head?.is === 'run' ? head.run : from?.run;
+    if (!run) return;
+    this.run = run;
+    const { boot, robot, policies, instead, revision } = this.#options;
+    if (from && from.run.revision !== revision) {
+      this.#why = `its snapshots are of version ${from.run.revision}: name the segments from the beginning of the run`;
+      return;
+    }
+    const missing = from && this.#missingIn(from.memory.controllers.mode);
+    if (missing !== undefined) {
+      this.#why = missing;
+      return;
+    }
     this.#why = '';
-    const { boot, robot, policies, instead } = this.#options;
     const named: Array<readonly [string, PolicyRunner]> = instead ? [[instead.id, instead]] : [];
-    const recorded = Object.entries(head.run.policies).flatMap(([id, hash]) => {
+    const recorded = Object.entries(run.policies).flatMap(([id, hash]) => {
       const policy = policies.get(policyKey(id, hash));
       return policy ? [[id, policy] as const] : [];
     });
     this.#replayer = new Replayer({
-      run: head.run,
+      run,
       boot,
-      robot: robot ?? robotOf(head.run),
+      robot: robot ?? robotOf(run),
+      from,
       policies: new Map([...recorded, ...named]),
       onCommand: (tick, command, answer) => this.#command(tick, command, answer),
       onRow: (row) => this.#row(row),
@@ -178,28 +194,46 @@ export class ReplayRun {
     this.first ??= mismatch;
   }
 
-  /** With another policy in charge of its task; a mode with a speed of its own is the balancer's alone. */
   #rewritten(record: TapeRecord): TapeRecord {
+    if (record.is !== 'order' || record.order.order !== 'mode') return record;
+    return { is: 'order', order: { ...record.order, mode: this.#inCharge(record.order.mode) } };
+  }
+
+  /** A snapshot in which the other policy has just begun. */
+  #taken(snapshot: Snapshot | undefined): Snapshot | undefined {
+    const controllers = snapshot?.memory.controllers;
+    if (!snapshot || !controllers?.mode) return snapshot;
+    const mode = this.#inCharge(controllers.mode);
+    if (mode === controllers.mode || mode.task === 'disarmed') return snapshot;
+    const begun = { ...controllers, mode, policy: undefined, framesToDecision: 0 };
+    return { ...snapshot, memory: { ...snapshot.memory, controllers: begun } };
+  }
+
+  /** With the other policy in charge of its task; a mode with a speed of its own is the balancer's alone. */
+  #inCharge(mode: Mode): Mode {
     const { instead } = this.#options;
-    if (!instead || record.is !== 'order' || record.order.order !== 'mode') return record;
-    const { mode } = record.order;
-    if (mode.task !== instead.task || mode.targetVelocity !== undefined) return record;
-    return { is: 'order', order: { ...record.order, mode: { ...mode, controller: instead.id } } };
+    if (!instead || mode.task !== instead.task || mode.targetVelocity !== undefined) return mode;
+    return { ...mode, controller: instead.id };
   }
 
   /** A mode was entered whose policy is not at hand. */
   #missingPolicy(records: readonly TapeRecord[]): string | undefined {
-    const { run } = this;
     for (const record of this.#replayer ? records : []) {
-      if (record.is !== 'order' || record.order.order !== 'mode') continue;
-      const { mode } = record.order;
-      if (mode.task === 'disarmed' || mode.controller === 'balancer') continue;
-      if (mode.controller === this.#options.instead?.id) continue;
-      const hash = run?.policies[mode.controller];
-      if (hash === undefined || this.#options.policies.has(policyKey(mode.controller, hash))) continue;
-      return `the policy ${mode.controller} (sha256 ${hash}…) is not at hand: name its folder with --policies`;
+      const missing =
+        record.is === 'order' && record.order.order === 'mode' ? this.#missingIn(record.order.mode) : undefined;
+      if (missing !== undefined) return missing;
     }
     return undefined;
+  }
+
+  #missingIn(mode: Mode | undefined): string | undefined {
+    const { instead, policies } = this.#options;
+    if (mode === undefined || mode.task === 'disarmed') return undefined;
+    const { controller } = mode;
+    if (controller === 'balancer' || controller === instead?.id) return undefined;
+    const hash = this.run?.policies[controller];
+    if (hash === undefined || policies.has(policyKey(controller, hash))) return undefined;
+    return `the policy ${controller} (sha256 ${hash}…) is not at hand: name its folder with --policies`;
   }
 
   async #stop(reason: string): Promise<void> {

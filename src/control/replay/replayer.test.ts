@@ -1,12 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ArmedMode } from '../../messages/mode.ts';
+import { ROW_BYTES } from '../../messages/row.ts';
+import { readRecords } from '../../messages/tape.ts';
 import type { TapeBlock } from '../../messages/tape-block.ts';
 import { leaning, McuWire } from '../frames.testing.ts';
 import { hashText } from '../tape/describe-run.ts';
 import { policyKey } from './bundles.ts';
-import { ReplayRun, type ReplayRunOptions } from './replay-run.ts';
-import { BOOT, SlowPolicy, tapedLoop } from './taped-loop.testing.ts';
+import { ReplayRun, type ReplayRunOptions, robotDifferences } from './replay-run.ts';
+import { BOOT, robot, SlowPolicy, tapedLoop } from './taped-loop.testing.ts';
+
+/** Where in the payload of `sensors` the left wheel's velocity is. */
+const WHEEL_VELOCITY = 39;
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
@@ -37,6 +42,7 @@ const EVENTS = [
   'upright',
 ] as const;
 type Event = (typeof EVENTS)[number];
+type Story = ReadonlyArray<{ readonly event: Event; readonly frames: number }>;
 
 const events = fc.array(
   fc.record({
@@ -47,9 +53,9 @@ const events = fc.array(
 );
 
 /** Lives through the events; every number that a sensor tells is another one each time. */
-async function live(story: ReadonlyArray<{ event: Event; frames: number }>) {
+async function live(story: Story, snapshotFrames = 1000) {
   const known = policies();
-  const loop = tapedLoop(known);
+  const loop = tapedLoop(known, { snapshotFrames });
   const policy = known.get('slow');
   if (!policy) throw new Error('no policy');
   const wire = new McuWire();
@@ -124,7 +130,7 @@ async function replay(
   loop: { readonly blocks: readonly TapeBlock[]; readonly rows: readonly Uint8Array[] },
   options: Partial<ReplayRunOptions> = {},
 ): Promise<ReplayRun> {
-  const run = new ReplayRun({ boot: BOOT, policies: atHand(), ...options });
+  const run = new ReplayRun({ boot: BOOT, revision: 'test', policies: atHand(), ...options });
   for (const row of loop.rows) run.row(row);
   for (const block of loop.blocks) await run.block(block);
   await run.end();
@@ -153,5 +159,103 @@ describe('a replay', () => {
       { numRuns: 25 },
     );
     expect(policyRows).toBeGreaterThan(300);
+  });
+
+  it('begins anew at each snapshot, and says what it could not replay', async () => {
+    let begun = 0;
+    await fc.assert(
+      fc.asyncProperty(events, fc.nat(), async (story, cut) => {
+        const loop = await live(story, 45);
+        const [, ...blocks] = loop.blocks;
+        const kept = blocks.slice(cut % Math.max(1, blocks.length));
+        const run = await replay({ blocks: kept, rows: loop.rows });
+        expect(run.first).toBeUndefined();
+        const { frames, commands, rows, rowsNotReplayed } = run.counters;
+        const skipped = run.skipped.reduce((total, part) => total + part.frames, 0);
+        expect(commands).toBe(frames - skipped);
+        expect(rows + rowsNotReplayed).toBe(loop.rows.length);
+        if (skipped > 0) expect(run.skipped[0]?.reason).toContain('in the middle of a run');
+        // A snapshot comes every few blocks.
+        expect(skipped).toBeLessThan(120);
+        if (commands > 0) begun += 1;
+      }),
+      { numRuns: 25 },
+    );
+    expect(begun).toBeGreaterThan(10);
+  });
+
+  it('begins anew after blocks that are missing in the middle', async () => {
+    const story: Story = [
+      { event: 'policy', frames: 200 },
+      { event: 'balancer', frames: 100 },
+      { event: 'policy', frames: 100 },
+    ];
+    const loop = await live(story, 45);
+    const without = loop.blocks.filter(({ number }) => number !== 8n && number !== 9n);
+    const run = await replay({ blocks: without, rows: loop.rows });
+    expect(run.first).toBeUndefined();
+    expect(run.skipped.map(({ reason }) => reason)).toEqual(['blocks 8 to 9 of the tape are missing']);
+    expect(run.counters.commands).toBeGreaterThan(350);
+  });
+});
+
+describe('a difference', () => {
+  const story: Story = [
+    { event: 'policy', frames: 120 },
+    { event: 'lean', frames: 10 },
+  ];
+
+  it('of one limit of the robot is found at the first command that it changes', async () => {
+    const loop = await live(story);
+    const other = { ...robot, limits: { ...robot.limits, wheelTorqueSlew: robot.limits.wheelTorqueSlew / 20 } };
+    const run = await replay(loop, { robot: other });
+    expect(run.counters.commandsDifferent).toBeGreaterThan(0);
+    expect(run.first).toMatchObject({ what: 'command', differs: { wheelTorque: {} } });
+    expect(robotDifferences(run.run?.robot ?? {}, other)).toEqual([
+      {
+        key: 'limits.wheelTorqueSlew',
+        recorded: robot.limits.wheelTorqueSlew,
+        given: robot.limits.wheelTorqueSlew / 20,
+      },
+    ]);
+  });
+
+  it('of one bit, anywhere in a row, is found and named', async () => {
+    const loop = await live(story);
+    // Its wall clock is all that the tape does not know.
+    const WALL = [8, 16];
+    await fc.assert(
+      fc.asyncProperty(fc.nat(), fc.nat(), async (which, where) => {
+        const rows = loop.rows.map((row) => row.slice());
+        const row = rows[which % rows.length];
+        const bit = where % (8 * ROW_BYTES);
+        const byte = bit >>> 3;
+        fc.pre(row !== undefined && (byte < (WALL[0] ?? 0) || byte >= (WALL[1] ?? 0)));
+        if (row) row[byte] = (row[byte] ?? 0) ^ (1 << (bit & 7));
+        const { first, counters } = await replay({ blocks: loop.blocks, rows });
+        // Who does not know its number any more misses it.
+        expect(first !== undefined || counters.rowsNotReplayed > 0 || counters.rows < rows.length).toBe(true);
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it('of one bit of a sensor frame is found, where it makes any difference to anything', async () => {
+    const loop = await live(story);
+    const honest = await replay(loop);
+    expect(honest.first).toBeUndefined();
+    // Wheel velocity of a frame in the middle of the run under the policy.
+    const block = loop.blocks[9];
+    if (!block) throw new Error('no block');
+    const [frame] = [...readRecords(block.records)].flatMap((record) => (record.is === 'chunk' ? record.frames : []));
+    if (!frame) throw new Error('no frame');
+    const at = frame.payload.byteOffset - block.records.byteOffset + WHEEL_VELOCITY;
+    const records = block.records.slice();
+    records[at] = (records[at] ?? 0) ^ 0x40;
+    const blocks = loop.blocks.map((one) => (one === block ? { ...one, records } : one));
+    const run = await replay({ blocks, rows: loop.rows });
+    expect(run.first).toBeDefined();
+    // The row before it ends with this frame.
+    expect([frame.sequence - 1, frame.sequence]).toContain(run.first?.sequence);
   });
 });

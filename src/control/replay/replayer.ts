@@ -19,6 +19,7 @@ import { OperatorWatch } from '../operator-watch.ts';
 import { pipeline } from '../pipeline.ts';
 import type { PolicyRunner } from '../policy-runner.ts';
 import { RobotControl } from '../robot-control.ts';
+import { recallLoop, type Snapshot } from '../tape/snapshot.ts';
 import type { Actuated, Chunk, Sensed } from '../tick.ts';
 import { GatedPolicy, TapedLatch, TapedSession } from './stand-ins.ts';
 
@@ -27,6 +28,8 @@ export interface ReplayerOptions {
   readonly boot: bigint;
   readonly robot: Robot;
   readonly policies: ReadonlyMap<string, PolicyRunner>;
+  /** where it begins; without one, at the beginning of the run */
+  readonly from?: Snapshot | undefined;
   /** one frame's command was computed again; `answer` is what the robot sent then, `undefined` if the tape does not say */
   readonly onCommand: (tick: Actuated, command: Uint8Array, answer: TapedAnswer | undefined) => void;
   /** a row was computed again; only its wall clock is not on the tape, and is 0 */
@@ -69,8 +72,8 @@ export class Replayer {
 
   constructor(options: ReplayerOptions) {
     this.#options = options;
-    const { robot, run, policies, boot } = options;
-    this.#latch = new TapedLatch(run.latched);
+    const { robot, run, policies, boot, from } = options;
+    this.#latch = new TapedLatch(from ? from.outside.estopLatched === true : run.latched);
     const gated = new Map([...policies].map(([id, policy]) => [id, new GatedPolicy(policy, () => this.#newGate())]));
     // Read before a policy runs, and after.
     const policyClock = () => (this.#gateIsOpen ? BigInt(this.#answer?.policyNs ?? 0) : 0n);
@@ -89,9 +92,14 @@ export class Replayer {
       refusedPolicies: new Map(),
     });
     this.#control.facts.linkOpen = true;
+    const estimator = new Estimator(robot);
+    if (from) {
+      recallLoop({ estimator, episodes, controllers: this.#controllers, control: this.#control }, from.memory);
+      this.#remember(from.outside);
+    }
     this.#subscription = pipeline(this.#chunks$, {
       source: { sense: () => this.#sensed() },
-      estimator: new Estimator(robot),
+      estimator,
       episodes,
       controllers: this.#controllers,
       control: this.#control,

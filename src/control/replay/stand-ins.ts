@@ -2,7 +2,7 @@ import { PROTOCOL_VERSION, SCHEMA_HASH } from '../../protocol/messages.gen.ts';
 import type { TaskState } from '../../robot/tasks/task.ts';
 import type { StopLatch } from '../estop-latch.ts';
 import { McuSession } from '../mcu-session.ts';
-import type { PolicyRunner } from '../policy-runner.ts';
+import type { PolicyMemory, PolicyRunner } from '../policy-runner.ts';
 
 /** A session with a motor controller that has obeyed from the beginning; what became of it is on the tape. */
 export class TapedSession extends McuSession {
@@ -102,6 +102,14 @@ export class GatedPolicy implements PolicyRunner {
 
   reset(): void {
     this.#policy.reset();
+  }
+
+  remember(): PolicyMemory {
+    return this.#policy.remember();
+  }
+
+  recall(memory: PolicyMemory): void {
+    this.#policy.recall(memory);
   }
 
   async decide(state: TaskState, sentTorque: number): Promise<number> {

@@ -14,6 +14,7 @@ import { pipeline } from '../pipeline.ts';
 import type { PolicyRunner } from '../policy-runner.ts';
 import { RobotControl } from '../robot-control.ts';
 import { describeRun } from '../tape/describe-run.ts';
+import { rememberLoop } from '../tape/snapshot.ts';
 import { TapeWriter } from '../tape/tape-writer.ts';
 import type { Actuated, Chunk } from '../tick.ts';
 import { TapedLatch } from './stand-ins.ts';
@@ -46,6 +47,15 @@ export class SlowPolicy implements PolicyRunner {
     this.#memory = 0;
   }
 
+  remember() {
+    return { vector: [this.#memory, ...this.observation], outOfRange: false };
+  }
+
+  recall({ vector: [memory = 0, ...observation] }: ReturnType<SlowPolicy['remember']>): void {
+    this.#memory = memory;
+    this.observation = observation;
+  }
+
   async decide({ x, v, pitch, pitchRate }: TaskState, sentTorque: number): Promise<number> {
     this.#memory = 0.9 * this.#memory + v;
     this.observation = [x, v, pitch, pitchRate, sentTorque].map(Math.fround);
@@ -57,7 +67,10 @@ export class SlowPolicy implements PolicyRunner {
 }
 
 /** The control loop as `Control` wires it, with its tape; its port is a tap, its disk a memory, its clock a test's. */
-export function tapedLoop(policies: ReadonlyMap<string, PolicyRunner>, latched = false) {
+export function tapedLoop(
+  policies: ReadonlyMap<string, PolicyRunner>,
+  { latched = false, snapshotFrames = 1000 } = {},
+) {
   const { session, tap } = tappedSession();
   const clock = { now: 1_000_000_000_000n };
   const nowNs = () => clock.now;
@@ -67,6 +80,7 @@ export function tapedLoop(policies: ReadonlyMap<string, PolicyRunner>, latched =
     boot: BOOT,
     run: describeRun('test', robot, policies, latched),
     wallNs: () => 1n,
+    snapshotFrames,
     push: (bytes) => {
       const block = decodeTapeBlock(bytes);
       if (!block) throw new Error('a block that cannot be read');
@@ -101,9 +115,10 @@ export function tapedLoop(policies: ReadonlyMap<string, PolicyRunner>, latched =
   const chunks$ = new Subject<Chunk>();
   const rows: Uint8Array[] = [];
   const ticks: Actuated[] = [];
+  const estimator = new Estimator(robot);
   pipeline(chunks$, {
     source: { sense: (chunk) => tape.chunk(source.sense(chunk)) },
-    estimator: new Estimator(robot),
+    estimator,
     episodes,
     controllers,
     control,
@@ -120,6 +135,7 @@ export function tapedLoop(policies: ReadonlyMap<string, PolicyRunner>, latched =
       tape.answer(tick);
       ticks.push(tick);
       control.facts.overruns.add(tick.latencyUs, 5000, tick.superseded);
+      if (tape.wantsMemory) tape.memory(rememberLoop({ estimator, episodes, controllers, control }));
     },
     rows: { robot, boot: BOOT, wallOffsetNs: () => 5n },
   }).subscribe({

@@ -14,18 +14,22 @@ import { TapeBytes } from '../../messages/tape-bytes.ts';
 import type { Facts } from '../../safety/facts.ts';
 import type { Actuated, Sensed } from '../tick.ts';
 import { OUTSIDE_FACTS } from './outside-facts.ts';
+import { encodeSnapshot, type LoopMemory } from './snapshot.ts';
 
 export interface TapeWriterOptions {
   readonly boot: bigint;
   readonly run: TapedRun;
   /** wall clock [ns since 1970] */
   readonly wallNs: () => bigint;
+  /** a snapshot is taken this often; five seconds at 200 Hz by default */
+  readonly snapshotFrames?: number;
   /** takes a finished block */
   readonly push: (bytes: Uint8Array) => void;
 }
 
 /** A block is closed at so many frames: a tenth of a second at 200 Hz. */
 const FRAMES = 20;
+const SNAPSHOT_FRAMES = 1000;
 /** Or at this size [bytes]. */
 const BYTES = 8192;
 
@@ -44,6 +48,8 @@ export class TapeWriter {
   /** frames that have not been answered yet */
   #open = 0;
   #firstSequence = 0;
+  /** frames since the latest snapshot */
+  #sinceState = 0;
   #nonce = 0;
   #reads = 0;
   #readAt = 0n;
@@ -72,6 +78,7 @@ export class TapeWriter {
     if (this.#frames === 0) this.#firstSequence = first.sequence;
     this.#frames += frames.length;
     this.#open += frames.length;
+    this.#sinceState += frames.length;
     writeChunk(
       this.#bytes,
       this.#position,
@@ -118,11 +125,18 @@ export class TapeWriter {
     else this.#closeIfLong();
   }
 
-  /** @param state all that the loop remembers, at a moment at which nothing is on its way through it */
-  state(state: Uint8Array): void {
+  /** It is time for a snapshot, and nothing is on its way through the loop. */
+  get wantsMemory(): boolean {
+    return this.#open === 0 && this.#sinceState >= (this.#options.snapshotFrames ?? SNAPSHOT_FRAMES);
+  }
+
+  /** @param memory all that the loop remembers now; see `wantsMemory` */
+  memory(memory: LoopMemory): void {
     // It stands at the beginning of a block: where blocks are missing, a replay begins anew with it.
     this.close();
-    writeState(this.#bytes, state);
+    this.#sinceState = 0;
+    const outside = { ...Object.fromEntries(this.#facts), nonce: this.#nonce };
+    writeState(this.#bytes, encodeSnapshot({ run: this.#options.run, outside, memory }));
   }
 
   /** Hands over what there is. What has no frame yet waits for one: a block is known by its first. */

@@ -84,7 +84,11 @@ describe('a sealed segment', () => {
     const metadata = [];
     for await (const { metadata: entries } of reader.readMetadata()) metadata.push(entries.get('robot'));
     expect(metadata).toEqual(['robot-1']);
-    expect([...reader.schemasById.values()].map(({ encoding }) => encoding)).toEqual(['ros2msg', 'jsonschema', 'ros2msg']);
+    expect([...reader.schemasById.values()].map(({ encoding }) => encoding)).toEqual([
+      'ros2msg',
+      'jsonschema',
+      'ros2msg',
+    ]);
   });
 
   it('carries wall time as log time', async () => {

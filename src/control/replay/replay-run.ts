@@ -75,7 +75,9 @@ export class ReplayRun {
       await this.#stop(
         this.#next === 0n
           ? 'the recording begins in the middle of a run: name the segments before it as well'
-          : `blocks ${this.#next} to ${number - 1n} of the tape are missing`,
+          : number === this.#next + 1n
+            ? `block ${this.#next} of the tape is missing`
+            : `blocks ${this.#next} to ${number - 1n} of the tape are missing`,
       );
     }
     this.#next = number + 1n;

@@ -69,7 +69,7 @@ export class SlowPolicy implements PolicyRunner {
 /** The control loop as `Control` wires it, with its tape; its port is a tap, its disk a memory, its clock a test's. */
 export function tapedLoop(
   policies: ReadonlyMap<string, PolicyRunner>,
-  { latched = false, snapshotFrames = 1000 } = {},
+  { latched = false, snapshotFrames = 1000, revision = 'test' } = {},
 ) {
   const { session, tap } = tappedSession();
   const clock = { now: 1_000_000_000_000n };
@@ -78,7 +78,7 @@ export function tapedLoop(
   const latch = new TapedLatch(latched);
   const tape = new TapeWriter({
     boot: BOOT,
-    run: describeRun('test', robot, policies, latched),
+    run: describeRun(revision, robot, policies, latched),
     wallNs: () => 1n,
     snapshotFrames,
     push: (bytes) => {

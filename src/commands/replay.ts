@@ -134,9 +134,11 @@ function reportOn(
   const robotDiffers = robot && described ? robotDifferences(described.robot, robot) : [];
   const mismatches = sum('commandsDifferent') + sum('rowsDifferent') + sum('ordersRefused');
   const commands = sum('commands');
+  const unreadable = sum('blocksUnreadable');
   const why = [
     ...(mismatches > 0 ? [`${mismatches} of the recording's commands, rows and orders come out otherwise`] : []),
     ...(commands === 0 ? ['there is nothing in it that can be replayed'] : []),
+    ...(unreadable > 0 ? [`${unreadable} blocks of the tape cannot be read`] : []),
     ...(damaged.length > 0 ? [`${damaged.length} segments are damaged: ${damaged.join(', ')}`] : []),
   ];
   return {
@@ -153,6 +155,7 @@ function reportOn(
     rowsDifferent: sum('rowsDifferent'),
     ordersRefused: sum('ordersRefused'),
     rowsNotReplayed: sum('rowsNotReplayed'),
+    blocksUnreadable: unreadable,
     first: all.find(({ first }) => first)?.first ?? null,
     robotDiffers,
     skipped,

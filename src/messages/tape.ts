@@ -86,24 +86,27 @@ const LOST = 4;
 const ABSOLUTE = 8;
 const WRITTEN = 1;
 const RAN = 2;
-const SAME_LEGS = 4;
-/** Of a command's payload: session, answers, time to live, state and wheels; what the legs are told is the same for hours. */
-const COMMAND_HEAD = 13;
 
 /** What numbers are counted from; the writer's and the reader's go through the same changes. */
 export class TapePosition {
   sequence = 0;
   mcuTimeUs = 0;
   arrivedNs: bigint | undefined;
-  /** the rest of the command before */
-  tail: Uint8Array = new Uint8Array();
+  /** steps of the times from the frame before to that one: the next ones are about the same */
+  mcuTimeStep = 0;
+  arrivedStep = 0;
+  readonly sensors = new Uint8Array(PAYLOAD_SIZE.sensors);
+  readonly command = new Uint8Array(PAYLOAD_SIZE.command);
 
   /** A block can be read without those before it. */
   reset(): void {
     this.sequence = 0;
     this.mcuTimeUs = 0;
     this.arrivedNs = undefined;
-    this.tail = new Uint8Array();
+    this.mcuTimeStep = 0;
+    this.arrivedStep = 0;
+    this.sensors.fill(0);
+    this.command.fill(0);
   }
 }
 
@@ -137,37 +140,72 @@ export function writeState(to: TapeBytes, state: Uint8Array): void {
   to.raw(state);
 }
 
-export function writeChunk(to: TapeBytes, at: TapePosition, frames: readonly TapedFrame[]): void {
+/** So many frames follow that came together. */
+export function beginChunk(to: TapeBytes, frames: number): void {
   to.u8(KIND.chunk);
-  to.unsigned(frames.length);
-  for (const frame of frames) {
-    const { first, superseded, lost } = frame;
-    const absolute = at.arrivedNs === undefined ? ABSOLUTE : 0;
-    to.u8((first ? FIRST : 0) | (superseded ? SUPERSEDED : 0) | (lost > 0 ? LOST : 0) | absolute);
-    if (lost > 0) to.unsigned(lost);
-    to.signed(frame.sequence - at.sequence);
-    to.signed(frame.mcuTimeUs - at.mcuTimeUs);
-    if (at.arrivedNs === undefined) to.u64(frame.arrivedNs);
-    else to.signed(Number(frame.arrivedNs - at.arrivedNs));
-    to.raw(frame.payload);
-    at.sequence = frame.sequence;
-    at.mcuTimeUs = frame.mcuTimeUs;
-    at.arrivedNs = frame.arrivedNs;
+  to.unsigned(frames);
+}
+
+/** @param payload as on the wire */
+export function writeFrame(
+  to: TapeBytes,
+  at: TapePosition,
+  frame: Omit<TapedFrame, 'payload'>,
+  payload: Uint8Array,
+): void {
+  const { first, superseded, lost } = frame;
+  const absolute = at.arrivedNs === undefined ? ABSOLUTE : 0;
+  to.u8((first ? FIRST : 0) | (superseded ? SUPERSEDED : 0) | (lost > 0 ? LOST : 0) | absolute);
+  if (lost > 0) to.unsigned(lost);
+  to.signed(frame.sequence - at.sequence);
+  const mcuTimeStep = frame.mcuTimeUs - at.mcuTimeUs;
+  to.signed(mcuTimeStep - at.mcuTimeStep);
+  if (at.arrivedNs === undefined) to.u64(frame.arrivedNs);
+  else {
+    const arrivedStep = Number(frame.arrivedNs - at.arrivedNs);
+    to.signed(arrivedStep - at.arrivedStep);
+    at.arrivedStep = arrivedStep;
+    at.mcuTimeStep = mcuTimeStep;
   }
+  writeChanges(to, at.sensors, payload);
+  at.sequence = frame.sequence;
+  at.mcuTimeUs = frame.mcuTimeUs;
+  at.arrivedNs = frame.arrivedNs;
 }
 
 export function writeAnswer(to: TapeBytes, at: TapePosition, answer: TapedAnswer): void {
   const { latencyNs, policyNs, written, command } = answer;
-  const tail = command.subarray(COMMAND_HEAD);
-  const same = Buffer.compare(tail, at.tail) === 0;
   to.u8(KIND.answer);
-  to.u8((written ? WRITTEN : 0) | (policyNs === undefined ? 0 : RAN) | (same ? SAME_LEGS : 0));
+  to.u8((written ? WRITTEN : 0) | (policyNs === undefined ? 0 : RAN));
   to.signed(latencyNs);
   if (policyNs !== undefined) to.signed(policyNs);
-  to.raw(command.subarray(0, COMMAND_HEAD));
-  if (same) return;
-  to.raw(tail);
-  at.tail = tail.slice();
+  writeChanges(to, at.command, command);
+}
+
+/** Bytes that differ from those before, behind a mask of one bit for each: sensors move in their low bytes, legs hardly ever. */
+function writeChanges(to: TapeBytes, before: Uint8Array, now: Uint8Array): void {
+  for (let start = 0; start < before.length; start += 8) {
+    let mask = 0;
+    for (let index = start; index < start + 8 && index < before.length; index++) {
+      if (now[index] !== before[index]) mask |= 1 << (index - start);
+    }
+    to.u8(mask);
+  }
+  for (let index = 0; index < before.length; index++) {
+    const byte = now[index] ?? 0;
+    if (byte === before[index]) continue;
+    to.u8(byte);
+    before[index] = byte;
+  }
+}
+
+/** @returns a copy of what `before` has become */
+function readChanges(from: TapeCursor, before: Uint8Array): Uint8Array {
+  const masks = from.raw(Math.ceil(before.length / 8));
+  for (let index = 0; index < before.length; index++) {
+    if (((masks[index >>> 3] ?? 0) >>> (index & 7)) & 1) before[index] = from.u8();
+  }
+  return before.slice();
 }
 
 /**
@@ -195,11 +233,18 @@ function readChunk(from: TapeCursor, at: TapePosition): TapedFrame[] {
     const flags = from.u8();
     const lost = flags & LOST ? from.unsigned() : 0;
     at.sequence += from.signed();
-    at.mcuTimeUs += from.signed();
-    const arrivedNs: bigint = flags & ABSOLUTE ? from.u64() : (at.arrivedNs ?? 0n) + BigInt(from.signed());
+    const mcuTimeStep = at.mcuTimeStep + from.signed();
+    at.mcuTimeUs += mcuTimeStep;
+    let arrivedNs: bigint;
+    if (flags & ABSOLUTE) arrivedNs = from.u64();
+    else {
+      at.arrivedStep += from.signed();
+      at.mcuTimeStep = mcuTimeStep;
+      arrivedNs = (at.arrivedNs ?? 0n) + BigInt(at.arrivedStep);
+    }
     at.arrivedNs = arrivedNs;
     frames.push({
-      payload: from.raw(PAYLOAD_SIZE.sensors),
+      payload: readChanges(from, at.sensors),
       sequence: at.sequence,
       mcuTimeUs: at.mcuTimeUs,
       arrivedNs,
@@ -215,9 +260,7 @@ function readAnswer(from: TapeCursor, at: TapePosition): TapedAnswer {
   const flags = from.u8();
   const latencyNs = from.signed();
   const policyNs = flags & RAN ? from.signed() : undefined;
-  const head = from.raw(COMMAND_HEAD);
-  if (!(flags & SAME_LEGS)) at.tail = from.raw(PAYLOAD_SIZE.command - COMMAND_HEAD);
-  return { latencyNs, policyNs, written: (flags & WRITTEN) !== 0, command: Buffer.concat([head, at.tail]) };
+  return { latencyNs, policyNs, written: (flags & WRITTEN) !== 0, command: readChanges(from, at.command) };
 }
 
 const factsSchema = z.record(z.string(), z.union([z.number(), z.string(), z.boolean()]));

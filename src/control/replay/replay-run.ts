@@ -52,6 +52,8 @@ export class ReplayRun {
     /** rows without tape, or of a part that was skipped */
     rowsNotReplayed: 0,
     ordersRefused: 0,
+    /** blocks of the tape that are no such thing, although the file is as it was written */
+    blocksUnreadable: 0,
   };
   first: Mismatch | undefined;
   readonly skipped: Skipped[] = [];
@@ -86,7 +88,7 @@ export class ReplayRun {
       parsed = [...readRecords(records)].map((record) => this.#rewritten(record));
     } catch (error) {
       if (!(error instanceof TapeDamage) && !(error instanceof RangeError)) throw error;
-      await this.#stop(`block ${number} of the tape cannot be read: ${error.message}`);
+      await this.#unreadable(number, error);
       return;
     }
     for (const record of parsed) if (record.is === 'chunk') this.counters.frames += record.frames.length;
@@ -97,7 +99,7 @@ export class ReplayRun {
       await this.#replayer?.feed(parsed);
     } catch (error) {
       if (!(error instanceof TapeDamage)) throw error;
-      await this.#stop(`block ${number} of the tape cannot be read: ${error.message}`);
+      await this.#unreadable(number, error);
     }
     if (!this.#replayer) this.#skip(parsed);
   }
@@ -236,6 +238,11 @@ export class ReplayRun {
     const hash = this.run?.policies[controller];
     if (hash === undefined || policies.has(policyKey(controller, hash))) return undefined;
     return `the policy ${controller} (sha256 ${hash}…) is not at hand: name its folder with --policies`;
+  }
+
+  async #unreadable(number: bigint, error: Error): Promise<void> {
+    this.counters.blocksUnreadable += 1;
+    await this.#stop(`block ${number} of the tape cannot be read: ${error.message}`);
   }
 
   async #stop(reason: string): Promise<void> {

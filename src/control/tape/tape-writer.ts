@@ -1,11 +1,12 @@
 import {
+  beginChunk,
   payloadOf,
   type TapedOrder,
   type TapedRun,
   type TapedValue,
   TapePosition,
   writeAnswer,
-  writeChunk,
+  writeFrame,
   writeState,
   writeText,
 } from '../../messages/tape.ts';
@@ -79,11 +80,8 @@ export class TapeWriter {
     this.#frames += frames.length;
     this.#open += frames.length;
     this.#sinceState += frames.length;
-    writeChunk(
-      this.#bytes,
-      this.#position,
-      frames.map((frame) => ({ ...frame, payload: payloadOf(frame.sensors).slice() })),
-    );
+    beginChunk(this.#bytes, frames.length);
+    for (const frame of frames) writeFrame(this.#bytes, this.#position, frame, payloadOf(frame.sensors));
     return frames;
   }
 

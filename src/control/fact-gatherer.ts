@@ -1,4 +1,5 @@
 import type { LinkCounters } from '../protocol/link-counters.ts';
+import type { Sensors } from '../protocol/messages.gen.ts';
 import type { Robot } from '../robot/robot.ts';
 import type { Facts } from '../safety/facts.ts';
 import { ImuWatch } from '../safety/imu-watch.ts';
@@ -59,6 +60,8 @@ export class FactGatherer {
   /** the MCU has been active since the robot was armed */
   #wasActive = false;
   #restartsAtArming = 0;
+  /** sensors that the MCU had while the robot was last disarmed */
+  #had = { attitude: false, legs: false, torque: false };
 
   constructor(sources: FactSources, surroundings: Surroundings) {
     this.#sources = sources;
@@ -117,6 +120,7 @@ export class FactGatherer {
       rate: tick.rate,
       nominalRate: session.peer?.sensorRate ?? Number.NaN,
       estimateFinite: estimate.finite,
+      sensorsLost: this.#sensorsLost(sensors, armed),
       attitudeNorm: estimate.attitudeNorm,
       specificForce: estimate.specificForce,
       gravityError: estimate.gravityError,
@@ -129,7 +133,7 @@ export class FactGatherer {
       wheelSpeed: estimate.wheelSpeed,
       wheelSlip: this.#wheels.slip,
       apparentInertia: this.#wheels.apparentInertia,
-      legAngle: sensors.hasLegs ? Math.max(...sensors.legPosition.map(Math.abs)) : Number.NaN,
+      legAngle: sensors.hasLegs ? farthest(sensors.legPosition) : Number.NaN,
       torqueError: this.#wheels.torqueError,
       battery: sensors.battery,
       temperature: this.#temperatures.size > 0 ? Math.max(...this.#temperatures.values()) : Number.NaN,
@@ -177,6 +181,12 @@ export class FactGatherer {
     };
   }
 
+  #sensorsLost({ hasAttitude, hasLegs, hasWheelTorque }: Sensors, armed: boolean): number {
+    if (!armed) this.#had = { attitude: hasAttitude, legs: hasLegs, torque: hasWheelTorque };
+    const { attitude, legs, torque } = this.#had;
+    return Number(attitude && !hasAttitude) + Number(legs && !hasLegs) + Number(torque && !hasWheelTorque);
+  }
+
   /** What a look at one frame does not show. */
   #watch({ sensors, estimate, dtUs, first }: Estimated, running: boolean): void {
     const dt = dtUs / 1e6;
@@ -216,6 +226,9 @@ export class FactGatherer {
     if (this.#framesUnheard > 0 && this.#framesUnheard % UNHEARD_FRAMES === 0) this.#sources.session.greetAnew();
   }
 }
+
+const farthest = ([a, b, c, d]: readonly [number, number, number, number]): number =>
+  Math.max(Math.abs(a), Math.abs(b), Math.abs(c), Math.abs(d));
 
 const damagedFrames = (line: Readonly<LinkCounters>): number =>
   line.oversized + line.malformed + line.truncated + line.corrupted + line.wrongLength + line.unknownValue;

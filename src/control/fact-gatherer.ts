@@ -80,6 +80,7 @@ export class FactGatherer {
       framesUnheard: this.#framesUnheard,
       clockStuck: this.#clockStuck,
       wasActive: this.#wasActive,
+      had: this.#had,
     };
   }
 
@@ -92,6 +93,7 @@ export class FactGatherer {
     this.#framesUnheard = memory.framesUnheard;
     this.#clockStuck = memory.clockStuck;
     this.#wasActive = memory.wasActive;
+    this.#had = memory.had;
   }
 
   /** A mode begins; the MCU may take some frames to become active. */

@@ -97,7 +97,7 @@ describe('a tape', () => {
           const block = { boot, number, wallNs, sequence, records };
           const encoded = encodeTapeBlock(block);
           expect(decodeTapeBlock(encoded)).toEqual(block);
-            expect(decodeTapeBlock(encoded.subarray(0, encoded.length - 1))).toBeUndefined();
+          expect(decodeTapeBlock(encoded.subarray(0, encoded.length - 1))).toBeUndefined();
         },
       ),
     );

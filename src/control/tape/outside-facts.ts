@@ -13,6 +13,7 @@ const ORIGIN: Readonly<Record<keyof Facts, 'frames' | 'outside'>> = {
   rate: 'frames',
   nominalRate: 'outside',
   estimateFinite: 'frames',
+  sensorsLost: 'frames',
   attitudeNorm: 'frames',
   specificForce: 'frames',
   gravityError: 'frames',

@@ -168,6 +168,7 @@ export class Control {
         session.opened();
       } else session.closed();
       control.linkChanged(open);
+      if (!open) tape.close();
       audit({ event: 'link', open, path: config.serial.path, problem: link.health.lastProblem });
     });
     link.silent$.subscribe((silent) => control.linkSilent(silent));
@@ -224,6 +225,7 @@ export class Control {
     const greeting = setInterval(() => session.hello(), HELLO_INTERVAL);
     const repeating = setInterval(() => {
       control.repeat();
+      tape.closeIfIdle();
       // A reader that comes while no frames do.
       outbox.pump();
       control.surroundings.rowsLost(outbox.counters.lost);

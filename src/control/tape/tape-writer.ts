@@ -46,6 +46,7 @@ export class TapeWriter {
   readonly #facts = new Map<string, TapedValue>();
   #number = 0n;
   #frames = 0;
+  #framesBefore = 0;
   /** frames that have not been answered yet */
   #open = 0;
   #firstSequence = 0;
@@ -135,6 +136,12 @@ export class TapeWriter {
     this.#sinceState = 0;
     const outside = { ...Object.fromEntries(this.#facts), nonce: this.#nonce };
     writeState(this.#bytes, encodeSnapshot({ run: this.#options.run, outside, memory }));
+  }
+
+  /** To be called every now and then: frames that nobody follows are handed over as well. */
+  closeIfIdle(): void {
+    if (this.#frames === this.#framesBefore) this.close();
+    this.#framesBefore = this.#frames;
   }
 
   /** Hands over what there is. What has no frame yet waits for one: a block is known by its first. */

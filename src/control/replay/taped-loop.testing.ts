@@ -7,7 +7,8 @@ import type { TaskState } from '../../robot/tasks/task.ts';
 import { Controllers } from '../controllers.ts';
 import { FrameSource } from '../decode.ts';
 import { Estimator } from '../estimate.ts';
-import { accept, tappedSession } from '../frames.testing.ts';
+import { accept, HostTap } from '../frames.testing.ts';
+import { McuSession } from '../mcu-session.ts';
 import { EpisodeClock } from '../observe.ts';
 import { OperatorWatch } from '../operator-watch.ts';
 import { pipeline } from '../pipeline.ts';
@@ -66,12 +67,24 @@ export class SlowPolicy implements PolicyRunner {
   }
 }
 
+export interface TapedLoopOptions {
+  readonly latched?: boolean;
+  readonly snapshotFrames?: number;
+  readonly revision?: string;
+  /** where its bytes go; without it, a motor controller has accepted it from the beginning */
+  readonly toMcu?: (bytes: Uint8Array) => void;
+}
+
 /** The control loop as `Control` wires it, with its tape; its port is a tap, its disk a memory, its clock a test's. */
-export function tapedLoop(
-  policies: ReadonlyMap<string, PolicyRunner>,
-  { latched = false, snapshotFrames = 1000, revision = 'test' } = {},
-) {
-  const { session, tap } = tappedSession();
+export function tapedLoop(policies: ReadonlyMap<string, PolicyRunner>, options: TapedLoopOptions = {}) {
+  const { latched = false, snapshotFrames = 1000, revision = 'test', toMcu } = options;
+  const tap = new HostTap();
+  let nonce = 1000;
+  const write = (bytes: Uint8Array) => {
+    toMcu?.(bytes);
+    return tap.write(bytes);
+  };
+  const session = new McuSession({ drawNonce: () => ++nonce, revision, nowMicros: () => 0, send: write });
   const clock = { now: 1_000_000_000_000n };
   const nowNs = () => clock.now;
   const blocks: TapeBlock[] = [];
@@ -103,21 +116,32 @@ export function tapedLoop(
     refusedPolicies: new Map(),
   });
   session.state$.subscribe(() => control.sessionChanged());
+  session.accepted$.subscribe(({ sensorRate }) => {
+    if (sensorRate !== controllers.rate) tape.order({ order: 'prepare', sensorRate });
+    controllers.prepare(sensorRate);
+  });
   const source = new FrameSource(session);
   control.facts.line = source.decoder.counters;
   const open = () => {
     source.reset();
     session.opened();
     control.linkChanged(true);
-    accept(session);
+    if (!toMcu) accept(session);
   };
   open();
   const chunks$ = new Subject<Chunk>();
   const rows: Uint8Array[] = [];
   const ticks: Actuated[] = [];
+  let sensed = 0;
   const estimator = new Estimator(robot);
   pipeline(chunks$, {
-    source: { sense: (chunk) => tape.chunk(source.sense(chunk)) },
+    source: {
+      sense: (chunk) => {
+        const frames = tape.chunk(source.sense(chunk));
+        sensed += frames.length;
+        return frames;
+      },
+    },
     estimator,
     episodes,
     controllers,
@@ -127,7 +151,7 @@ export function tapedLoop(
       write: (bytes) => {
         // Every command takes some time.
         clock.now += 123_456n;
-        return tap.write(bytes);
+        return write(bytes);
       },
       nowNs,
     },
@@ -157,6 +181,8 @@ export function tapedLoop(
     ticks,
     operator,
     push: (bytes: Uint8Array) => chunks$.next({ bytes, arrivedNs: clock.now }),
+    /** frames on their way through the loop */
+    open: () => sensed - ticks.length,
     enter: (mode: ArmedMode) => control.enterMode(mode, 'watching'),
     unplug: () => {
       session.closed();

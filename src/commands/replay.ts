@@ -41,17 +41,19 @@ interface Replayed {
 
 async function replay(paths: readonly string[], options: Options): Promise<void> {
   const robot = options.robot === undefined ? undefined : loadRobot(options.robot);
-  const policies = await policiesIn([join(modelsDirectory, 'policies'), ...(options.policies ?? [])]);
+  const folders = [join(modelsDirectory, 'policies'), ...(options.policies ?? [])];
+  const policies = await policiesIn(folders);
   const instead = options.policy === undefined ? undefined : await policyFrom(options.policy);
+  // Policies remember what they saw: the run with another one in it has its own.
+  const others = instead ? await policiesIn(folders) : policies;
   const trial = instead && new PolicyTrial(instead.hash, instead.torqueScale);
 
   const runs = new Map<bigint, Replayed>();
   const begin = (boot: bigint): Replayed => {
     const run = new ReplayRun({ boot, revision, robot, policies, onTick: trial && ((tick) => trial.recorded(tick)) });
-    // The recorded policies remember what they saw: the other run has its own.
     const other =
       instead &&
-      new ReplayRun({ boot, revision, robot, policies: new Map(), instead, onTick: (tick) => trial?.other(tick) });
+      new ReplayRun({ boot, revision, robot, policies: others, instead, onTick: (tick) => trial?.other(tick) });
     const replayed = { run, other };
     runs.set(boot, replayed);
     return replayed;

@@ -1,5 +1,5 @@
-/** Rows that are kept for a reader that is away: half a minute at the fastest sensor rate, some megabytes. */
-const CAPACITY = 30_000;
+/** Rows and blocks of the tape that are kept for a reader that is away: half a minute at the fastest sensor rate. */
+const CAPACITY = 32_000;
 /** Rows written in one tick: catching up must not delay the command that the tick is for. */
 const ROWS_PER_TICK = 8;
 

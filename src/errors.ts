@@ -36,6 +36,7 @@ export const ErrorCode = {
   recordingFailed: 700,
   segmentUnreadable: 701,
   auditInvalid: 702,
+  replayDiffers: 703,
 } as const;
 
 export type ErrorCodeName = keyof typeof ErrorCode;

@@ -15,6 +15,15 @@ const UNKNOWN: Quaternion = { w: Number.NaN, x: Number.NaN, y: Number.NaN, z: Nu
 export class AttitudeFilter {
   #q: Quaternion | undefined;
 
+  /** All that it remembers, as plain data; see `tape/snapshot.ts`. */
+  remember() {
+    return { attitude: this.#q };
+  }
+
+  recall({ attitude }: ReturnType<AttitudeFilter['remember']>): void {
+    this.#q = attitude;
+  }
+
   reset(): void {
     this.#q = undefined;
   }

@@ -32,6 +32,9 @@ import { RowOutbox } from './row-outbox.ts';
 import { SocketServer } from './socket-server.ts';
 import { StatusReport } from './status-report.ts';
 import { StopInputs } from './stop-inputs/stop-inputs.ts';
+import { describeRun } from './tape/describe-run.ts';
+import { rememberLoop } from './tape/snapshot.ts';
+import { TapeWriter } from './tape/tape-writer.ts';
 
 /** How often the host greets an MCU that has not answered [ms]; PROTOCOL.md. */
 const HELLO_INTERVAL = 500;
@@ -79,10 +82,10 @@ export class Control {
     const latch = new EstopLatch(join(config.stateDirectory, 'estop'));
     latch.load();
     const probed = latch.probe();
-    const boot = randomBytes(8);
+    const boot = randomBytes(8).readBigUInt64LE();
     const auditLog = new AuditLog({
       files: new AuditFiles(config.stateDirectory),
-      boot: boot.toString('hex'),
+      boot: boot.toString(16).padStart(16, '0'),
       now: () => Number(nowNs()) / 1e6,
       wall: Date.now,
       keepBytes: config.audit.keepMegabytes * 1e6,
@@ -108,7 +111,15 @@ export class Control {
       nowMicros: () => Number(nowNs() / 1000n) % 2 ** 32,
       send: (bytes) => link.write(bytes),
     });
-    const controllers = new Controllers(robot, policies, nowNs);
+    const outbox = new RowOutbox();
+    const wallNs = () => BigInt(Date.now()) * 1_000_000n;
+    const tape = new TapeWriter({
+      boot,
+      run: describeRun(revision, robot, policies, latch.latched),
+      wallNs,
+      push: (bytes) => outbox.pushTape(bytes),
+    });
+    const controllers = new Controllers(robot, policies, tape.policyClock(nowNs));
     const episodes = new EpisodeClock();
     const operator = new OperatorWatch(config.operatorHeartbeat);
     const control = new RobotControl({
@@ -120,6 +131,8 @@ export class Control {
       episodes,
       latch,
       now: nowMs,
+      facts: tape.facts,
+      journal: tape.order,
       refusedPolicies: refused,
       wall: Date.now,
       delay: { baudRate: config.serial.baudRate, enforce: config.delayCheck === 'refuse' },
@@ -147,7 +160,6 @@ export class Control {
       server.broadcast(event);
       trail.take(event);
     };
-    const outbox = new RowOutbox();
     const requests = {
       operator,
       outbox,
@@ -200,6 +212,7 @@ export class Control {
     for (const [id, reason] of refused) trail.take({ event: 'policy-refused', id, reason });
 
     session.accepted$.subscribe(({ sensorRate }) => {
+      if (sensorRate !== controllers.rate) tape.order({ order: 'prepare', sensorRate });
       if (!controllers.prepare(sensorRate))
         log.warn({ sensorRate }, 'the robot cannot be balanced at this sensor rate');
       tellDelay();
@@ -219,20 +232,25 @@ export class Control {
         session.opened();
       } else session.closed();
       control.linkChanged(open);
+      if (!open) tape.close();
       audit({ event: 'link', open, path: config.serial.path, problem: link.health.lastProblem });
     });
     link.silent$.subscribe((silent) => control.linkSilent(silent));
 
-    const wallOffsetNs = () => BigInt(Date.now()) * 1_000_000n - nowNs();
-    const rows = { robot, boot: boot.readBigUInt64LE(), wallOffsetNs };
+    const rows = { robot, boot, wallOffsetNs: () => wallNs() - nowNs() };
+    const estimator = new Estimator(robot);
     const rows$ = pipeline(link.chunks$, {
-      source,
-      estimator: new Estimator(robot),
+      source: { sense: (chunk) => tape.chunk(source.sense(chunk)) },
+      estimator,
       episodes,
       controllers,
       control,
       actuator,
-      actuated: (tick) => status.observe(tick),
+      actuated: (tick) => {
+        tape.answer(tick);
+        status.observe(tick);
+        if (tape.wantsMemory) tape.memory(rememberLoop({ estimator, episodes, controllers, control }));
+      },
       rows,
     });
     rows$.subscribe({
@@ -316,6 +334,7 @@ export class Control {
       control.repeat();
       control.facts.stopInputLost = stopInputs.anyLost;
       control.facts.stopsHeld = stopInputs.held;
+      tape.closeIfIdle();
       // A reader that comes while no frames do.
       outbox.pump();
       control.surroundings.rowsLost(outbox.counters.lost);

@@ -101,6 +101,41 @@ export class Controllers {
     return this.#rate;
   }
 
+  /** All that it remembers, as plain data; see `tape/snapshot.ts`. */
+  remember() {
+    return {
+      lateness: this.lateness,
+      nonFinite: this.nonFinite,
+      saturatedUs: this.saturatedUs,
+      outOfRange: this.outOfRange,
+      rate: this.#rate,
+      balancer: this.#balancer.remember(),
+      balancerInCharge: this.#balancerInCharge,
+      mode: this.#mode,
+      policy: this.#policy?.remember(),
+      framesToDecision: this.#framesToDecision,
+      action: this.#action,
+      saturatedEnd: this.#saturatedEnd,
+      heading: this.#heading,
+    };
+  }
+
+  recall(memory: ReturnType<Controllers['remember']>): void {
+    this.prepare(memory.rate);
+    if (memory.mode) this.begin(memory.mode);
+    this.lateness = memory.lateness;
+    this.nonFinite = memory.nonFinite;
+    this.saturatedUs = memory.saturatedUs;
+    this.outOfRange = memory.outOfRange;
+    this.#balancer.recall(memory.balancer);
+    this.#balancerInCharge = memory.balancerInCharge;
+    if (memory.policy !== undefined) this.#policy?.recall(memory.policy);
+    this.#framesToDecision = memory.framesToDecision;
+    this.#action = memory.action;
+    this.#saturatedEnd = memory.saturatedEnd;
+    this.#heading = memory.heading;
+  }
+
   /** A mode begins. */
   begin(mode: ArmedMode): void {
     this.#mode = mode;

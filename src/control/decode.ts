@@ -81,7 +81,7 @@ export class FrameSource {
 
 /** bytes → readings */
 export const decode =
-  (source: FrameSource): OperatorFunction<Chunk, Sensed> =>
+  (source: Pick<FrameSource, 'sense'>): OperatorFunction<Chunk, Sensed> =>
   (chunks$: Observable<Chunk>) =>
     chunks$.pipe(
       map((chunk) => source.sense(chunk)),

@@ -27,6 +27,23 @@ export class Estimator {
     this.#robot = robot;
   }
 
+  /** All that it remembers, as plain data; see `tape/snapshot.ts`. */
+  remember() {
+    return {
+      previousTimeUs: this.#previousTimeUs,
+      framesInARow: this.#framesInARow,
+      filter: this.#filter.remember(),
+      rate: this.#rate.remember(),
+    };
+  }
+
+  recall({ previousTimeUs, framesInARow, filter, rate }: ReturnType<Estimator['remember']>): void {
+    this.#previousTimeUs = previousTimeUs;
+    this.#framesInARow = framesInARow;
+    this.#filter.recall(filter);
+    this.#rate.recall(rate);
+  }
+
   estimate(sensed: Sensed): Estimated {
     const { sensors, mcuTimeUs } = sensed;
     if (sensed.first) this.#restart();

@@ -186,3 +186,8 @@ async function syncFolder(path: string): Promise<void> {
     await listing.close();
   }
 }
+/** What `RobotControl` needs of a latch. */
+export type StopLatch = Pick<
+  EstopLatch,
+  'latched' | 'notPersisted' | 'unwritable' | 'problem' | 'source' | 'latch' | 'persisted' | 'release'
+>;

@@ -7,7 +7,7 @@ import { LeakyCount } from '../safety/leaky-count.ts';
 import type { SafetyState } from '../safety/supervisor.ts';
 import { WheelWatch } from '../safety/wheel-watch.ts';
 import type { Controllers } from './controllers.ts';
-import type { EstopLatch } from './estop-latch.ts';
+import type { StopLatch } from './estop-latch.ts';
 import type { McuSession } from './mcu-session.ts';
 import type { OperatorWatch } from './operator-watch.ts';
 import { OverrunCounter } from './overrun-counter.ts';
@@ -18,7 +18,7 @@ export interface FactSources {
   readonly operator: OperatorWatch;
   readonly session: McuSession;
   readonly controllers: Controllers;
-  readonly latch: EstopLatch;
+  readonly latch: StopLatch;
   readonly robot: Robot;
 }
 
@@ -72,6 +72,33 @@ export class FactGatherer {
     this.#sources = sources;
     this.#surroundings = surroundings;
     this.#wheels = new WheelWatch(sources.robot);
+  }
+
+  /** All that it remembers, as plain data; see `tape/snapshot.ts`. */
+  remember() {
+    return {
+      imu: this.#imu.remember(),
+      wheels: this.#wheels.remember(),
+      temperatures: [...this.#temperatures],
+      framesRefused: this.#framesRefused,
+      framesDisobeyed: this.#framesDisobeyed,
+      framesUnheard: this.#framesUnheard,
+      clockStuck: this.#clockStuck,
+      wasActive: this.#wasActive,
+      had: this.#had,
+    };
+  }
+
+  recall(memory: ReturnType<FactGatherer['remember']>): void {
+    this.#imu.recall(memory.imu);
+    this.#wheels.recall(memory.wheels);
+    for (const [slot, temperature] of memory.temperatures) this.#temperatures.set(slot, temperature);
+    this.#framesRefused = memory.framesRefused;
+    this.#framesDisobeyed = memory.framesDisobeyed;
+    this.#framesUnheard = memory.framesUnheard;
+    this.#clockStuck = memory.clockStuck;
+    this.#wasActive = memory.wasActive;
+    this.#had = memory.had;
   }
 
   /** A mode begins; the MCU may take some frames to become active. */

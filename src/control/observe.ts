@@ -26,6 +26,18 @@ export class EpisodeClock {
     this.#step = -1;
   }
 
+  /** All that it remembers, as plain data; see `tape/snapshot.ts`. */
+  remember() {
+    return { task: this.#task, origin: this.#origin, episode: this.#episode, step: this.#step };
+  }
+
+  recall(memory: ReturnType<EpisodeClock['remember']>): void {
+    this.#task = memory.task;
+    this.#origin = memory.origin;
+    this.#episode = memory.episode;
+    this.#step = memory.step;
+  }
+
   observe(estimated: Estimated): Observed {
     const { x, v, pitch, pitchRate } = estimated.estimate;
     const task = taskByName(this.#task);

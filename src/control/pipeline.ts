@@ -12,7 +12,7 @@ import type { Actuated, Chunk } from './tick.ts';
 import { type RowContext, transition } from './transition.ts';
 
 export interface Stages {
-  readonly source: FrameSource;
+  readonly source: Pick<FrameSource, 'sense'>;
   readonly estimator: Estimator;
   readonly episodes: EpisodeClock;
   readonly controllers: Controllers;

@@ -11,7 +11,7 @@ import { vetBundle } from '../policy/vet.ts';
 import type { Robot } from '../robot/robot.ts';
 import type { TaskState } from '../robot/tasks/task.ts';
 import { taskByName } from '../robot/tasks/tasks.ts';
-import type { PolicyRunner } from './policy-runner.ts';
+import type { PolicyMemory, PolicyRunner } from './policy-runner.ts';
 
 export interface LoadedPolicies {
   readonly policies: ReadonlyMap<string, PolicyRunner>;
@@ -80,6 +80,14 @@ function bundleFolders(parents: readonly string[]): string[] {
   );
 }
 
+/**
+ * A policy at work, from a bundle that somebody has looked at.
+ * @throws EdgeError `modelInvalid`
+ */
+export async function openPolicy(bundle: { manifest: Manifest; model: Uint8Array }): Promise<PolicyRunner> {
+  return new OnnxPolicy(await loadPolicy(bundle), bundle.manifest);
+}
+
 /** A vetted bundle at work. */
 class OnnxPolicy implements PolicyRunner {
   readonly id: string;
@@ -115,6 +123,15 @@ class OnnxPolicy implements PolicyRunner {
 
   reset(): void {
     this.#observer.reset();
+  }
+
+  remember(): PolicyMemory {
+    return this.#observer.remember();
+  }
+
+  recall(memory: PolicyMemory): void {
+    this.#observer.recall(memory);
+    this.#observation = memory.vector;
   }
 
   async decide(state: TaskState, sentTorque: number): Promise<number> {

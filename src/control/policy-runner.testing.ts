@@ -42,6 +42,12 @@ export class FakePolicy implements PolicyRunner {
     this.resets += 1;
   }
 
+  remember() {
+    return { vector: this.observation, outOfRange: this.outOfRange };
+  }
+
+  recall(): void {}
+
   async decide(state: TaskState, sentTorque: number): Promise<number> {
     this.asked.push({ state, sentTorque });
     this.observation = [state.x, state.v, state.pitch, state.pitchRate];

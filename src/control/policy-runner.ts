@@ -1,5 +1,12 @@
 import type { TaskName, TaskState } from '../robot/tasks/task.ts';
 
+/** What a policy remembers. */
+export interface PolicyMemory {
+  /** latest vector, with its history; empty before the first decision */
+  readonly vector: readonly number[];
+  readonly outOfRange: boolean;
+}
+
 /** What the control loop needs of a loaded policy; the ONNX Runtime is behind it, a test puts something else there. */
 export interface PolicyRunner {
   readonly id: string;
@@ -25,4 +32,7 @@ export interface PolicyRunner {
   readonly outOfRange: boolean;
   /** the vector of the latest decision, scaled as the network saw it */
   readonly observation: readonly number[];
+  /** All that it remembers from decision to decision, as plain data. */
+  remember(): PolicyMemory;
+  recall(memory: PolicyMemory): void;
 }

@@ -7,6 +7,17 @@ export class RateMeter {
   #count = 0;
   #sum = 0;
 
+  /** All that it remembers, as plain data; see `tape/snapshot.ts`. */
+  remember() {
+    return { periods: [...this.#periods], count: this.#count, sum: this.#sum };
+  }
+
+  recall({ periods, count, sum }: ReturnType<RateMeter['remember']>): void {
+    this.#periods.set(periods);
+    this.#count = count;
+    this.#sum = sum;
+  }
+
   reset(): void {
     this.#count = 0;
     this.#sum = 0;

@@ -1,6 +1,7 @@
 import { type Observable, Subject } from 'rxjs';
 import type { ArmedMode, Mode } from '../messages/mode.ts';
 import type { Refusal } from '../messages/requests.ts';
+import type { TapedOrder } from '../messages/tape.ts';
 import type { Robot } from '../robot/robot.ts';
 import { robotForTask } from '../robot/task-limits.ts';
 import { armingChecks, type ControllerInfo } from '../safety/arming.ts';
@@ -10,7 +11,7 @@ import { guard } from '../safety/guard.ts';
 import * as supervisor from '../safety/supervisor.ts';
 import type { Controllers } from './controllers.ts';
 import { DelayWatch } from './delay-watch.ts';
-import type { EstopLatch } from './estop-latch.ts';
+import type { StopLatch } from './estop-latch.ts';
 import { FactGatherer } from './fact-gatherer.ts';
 import type { McuSession } from './mcu-session.ts';
 import type { EpisodeClock } from './observe.ts';
@@ -25,11 +26,15 @@ export interface RobotControlParts {
   readonly session: McuSession;
   readonly controllers: Controllers;
   readonly episodes: EpisodeClock;
-  readonly latch: EstopLatch;
+  readonly latch: StopLatch;
   readonly operator: OperatorWatch;
   readonly confirmation: ResetConfirmation;
   /** monotonic [ms] */
   readonly now: () => number;
+  /** takes down what the failsafe table is about to see; a replay puts in what was taken down */
+  readonly facts?: (facts: Facts) => Facts;
+  /** takes down what takes effect between frames */
+  readonly journal?: (order: TapedOrder) => void;
   /** why a policy that was asked for is not there */
   readonly refusedPolicies: ReadonlyMap<string, string>;
   /** wall clock [ms since 1970]; without one nobody watches it for jumps */
@@ -101,6 +106,25 @@ export class RobotControl {
     return this.#torque[0] + this.#torque[1];
   }
 
+  /** All that it remembers, as plain data; see `tape/snapshot.ts`. */
+  remember() {
+    return {
+      safety: this.#safety,
+      latest: this.#latest,
+      torque: this.#torque,
+      blend: this.#blend.remember(),
+      facts: this.facts.remember(),
+    };
+  }
+
+  recall(memory: ReturnType<RobotControl['remember']>): void {
+    this.#safety = memory.safety;
+    this.#latest = memory.latest;
+    this.#torque = memory.torque;
+    this.#blend.recall(memory.blend);
+    this.facts.recall(memory.facts);
+  }
+
   // --- frames -------------------------------------------------------------------------------------------------------
 
   /** One frame: facts, failsafe table, then the command that answers it. */
@@ -136,18 +160,23 @@ export class RobotControl {
   linkChanged(open: boolean): void {
     this.facts.linkOpen = open;
     if (open) this.#repeatStop();
-    else this.#supervise(this.facts.refresh({ ...this.#latest, framesInARow: 0 }));
+    else this.#interrupted();
   }
 
   sessionChanged(): void {
-    if (this.#parts.session.state !== 'accepted') {
-      this.#supervise(this.facts.refresh({ ...this.#latest, framesInARow: 0 }));
-    }
+    if (this.#parts.session.state !== 'accepted') this.#interrupted();
+  }
+
+  #interrupted(): void {
+    this.#parts.journal?.({ order: 'interrupted' });
+    this.#supervise(this.facts.refresh({ ...this.#latest, framesInARow: 0 }));
   }
 
   linkSilent(silent: boolean): void {
     this.facts.silent = silent;
-    if (silent) this.#supervise(this.facts.refresh(this.#latest));
+    if (!silent) return;
+    this.#parts.journal?.({ order: 'silent' });
+    this.#supervise(this.facts.refresh(this.#latest));
   }
 
   /**
@@ -171,8 +200,14 @@ export class RobotControl {
     if (this.#clearing && this.#parts.session.latch !== this.#clearing.latch) void this.estop('motor controller');
   }
 
-  #supervise(facts: Facts, robot: Robot = this.#parts.robot): void {
+  /** The facts as the tape has them; see `RobotControlParts.facts`. */
+  #seen(facts: Facts): Facts {
+    return this.#parts.facts?.(facts) ?? facts;
+  }
+
+  #supervise(gathered: Facts, robot: Robot = this.#parts.robot): void {
     const { latch } = this.#parts;
+    const facts = this.#seen(gathered);
     this.#latest = facts;
     const before = this.#safety;
     this.#safety = supervisor.superviseFrame(before, facts, robot);
@@ -190,13 +225,14 @@ export class RobotControl {
    * @returns whether the latch is on the disk
    */
   async estop(source: string): Promise<boolean> {
-    const { confirmation, latch, session } = this.#parts;
+    const { confirmation, latch, session, journal } = this.#parts;
     confirmation.stopped();
     // A stop in the middle of a reset is a new one: it must outlive the reset.
     const repeated = latch.latched && !this.#clearing;
     const before = this.#safety;
     this.#clearing = undefined;
     this.#safety = supervisor.estop(before);
+    if (!repeated) journal?.({ order: 'estop', source });
     if (repeated) {
       this.#events.next({ event: 'estop-again', source });
       // A flood of stops costs neither ticks nor writes: `repeat` goes on until the MCU follows.
@@ -217,13 +253,14 @@ export class RobotControl {
     const before = this.#safety;
     if (before.robotState === 'running') this.#parts.episodes.startEpisode();
     this.#parts.session.foreignHellos = 0;
+    this.#parts.journal?.({ order: 'disarm' });
     this.#safety = supervisor.disarm(before);
     this.#announce(before, this.#safety);
   }
 
   /** What the arming checks say of a mode now. */
   checks(mode: ArmedMode) {
-    const facts = this.facts.refresh(this.#latest);
+    const facts = this.#seen(this.facts.refresh(this.#latest));
     const robot = robotForTask(this.#parts.robot, mode.task);
     const checks = armingChecks(mode, this.#safety, facts, this.#controllerInfo(mode), robot);
     return [...checks, ...(this.delay?.checks() ?? [])];
@@ -248,7 +285,8 @@ export class RobotControl {
       };
     }
     const before = this.#safety;
-    const { controllers, episodes } = this.#parts;
+    const { controllers, episodes, journal } = this.#parts;
+    journal?.({ order: 'mode', mode, ...(session !== undefined && { session }) });
     controllers.begin(mode);
     const sameTask = before.robotState === 'running' && before.mode.task === mode.task;
     if (sameTask) episodes.startEpisode();
@@ -277,11 +315,12 @@ export class RobotControl {
         remedy: 'check cable and power, then reset again',
       };
     }
-    this.#clearing = { latch: session.latch };
+    const clearing = { latch: session.latch };
+    this.#clearing = clearing;
     this.repeat();
     await settled();
-    // A stop during the wait has ended the clearing and wins.
-    if (!this.#clearing) return OVERTAKEN;
+    // A stop during the wait has ended this clearing and wins; one that was asked for after the stop is another.
+    if (this.#clearing !== clearing) return OVERTAKEN;
     if (!this.mcuIsIdle) {
       this.#clearing = undefined;
       return {
@@ -302,6 +341,7 @@ export class RobotControl {
           };
     }
     const before = this.#safety;
+    this.#parts.journal?.({ order: 'reset' });
     this.#safety = supervisor.reset(before);
     confirmation.used();
     session.foreignHellos = 0;

@@ -72,6 +72,40 @@ describe('RowOutbox', () => {
     expect(outbox.counters.acknowledged).toBe(5);
   });
 
+  it('lets a block of the tape go when a row that came after it is acknowledged, and not before', () => {
+    const outbox = new RowOutbox(100);
+    const got: string[] = [];
+    const reader = {
+      ready: () => true,
+      write: (bytes: Uint8Array) => got.push(`row ${bytes[0]}`),
+      writeTape: (bytes: Uint8Array) => got.push(`tape ${bytes[0]}`),
+    };
+    outbox.push(5, row(5));
+    outbox.pushTape(row(0));
+    outbox.push(6, row(6));
+    outbox.pushTape(row(1));
+    outbox.attach(reader);
+    outbox.pump();
+    expect(got).toEqual(['row 5', 'tape 0', 'row 6', 'tape 1']);
+    outbox.acknowledge(5);
+    expect(outbox.kept).toBe(3);
+    outbox.acknowledge(6);
+    expect(outbox.kept).toBe(1);
+    expect(outbox.counters).toMatchObject({ made: 2, sent: 2, acknowledged: 2, lost: 0, tapeMade: 2, tapeLost: 0 });
+    // Rows may be missing in between: the next one that comes speaks for the tape all the same.
+    outbox.push(9, row(9));
+    outbox.acknowledge(9);
+    expect(outbox.kept).toBe(0);
+  });
+
+  it('keeps no more than so many bytes, whatever comes', () => {
+    const outbox = new RowOutbox();
+    const block = new Uint8Array(1 << 16);
+    for (let number = 0; number < 1000; number++) outbox.pushTape(block);
+    expect(outbox.kept * block.length).toBeLessThanOrEqual(24 << 20);
+    expect(outbox.counters).toMatchObject({ tapeMade: 1000, tapeLost: 1000 - outbox.kept, lost: 0 });
+  });
+
   it('counts what it had to push out', () => {
     const outbox = filled(130, 100);
     expect(outbox.counters.lost).toBe(30);

@@ -1,18 +1,24 @@
-/** Rows that are kept for a reader that is away: half a minute at the fastest sensor rate, some megabytes. */
-const CAPACITY = 30_000;
+/** Rows and blocks of the tape that are kept for a reader that is away: half a minute at the fastest sensor rate. */
+const CAPACITY = 32_000;
 /** Rows written in one tick: catching up must not delay the command that the tick is for. */
 const ROWS_PER_TICK = 8;
+
+/** Bytes that are kept at most; rows and tape of half a minute are far below it. */
+const MOST_BYTES = 24 << 20;
 
 /** Where rows go: one connection. */
 export interface RowReader {
   /** there is room for more */
   ready(): boolean;
   write(bytes: Uint8Array): void;
+  /** a block of the tape; one that does not want any leaves it away */
+  writeTape?(bytes: Uint8Array): void;
 }
 
 interface Kept {
   readonly sequence: number;
   readonly bytes: Uint8Array;
+  readonly isTape: boolean;
 }
 
 /**
@@ -29,6 +35,10 @@ export class RowOutbox {
     acknowledged: 0,
     /** rows that were pushed out before the reader had acknowledged them */
     lost: 0,
+    /** blocks of the tape that were made */
+    tapeMade: 0,
+    /** blocks of the tape that were pushed out before a later row had been acknowledged */
+    tapeLost: 0,
   };
   readonly #capacity: number;
   /** ring of kept rows; row n of all stands in slot n modulo capacity */
@@ -38,6 +48,9 @@ export class RowOutbox {
   /** the next row to write to the reader */
   #cursor = 0;
   #reader: RowReader | undefined;
+  /** of the row that was pushed last */
+  #lastRow = -1;
+  #bytes = 0;
 
   constructor(capacity = CAPACITY) {
     this.#capacity = capacity;
@@ -61,24 +74,49 @@ export class RowOutbox {
 
   /** @param sequence rises from row to row */
   push(sequence: number, bytes: Uint8Array): void {
-    if (this.kept === this.#capacity) {
-      this.#oldest += 1;
-      this.counters.lost += 1;
-      this.#cursor = Math.max(this.#cursor, this.#oldest);
-    }
-    this.#ring[this.#next % this.#capacity] = { sequence, bytes };
-    this.#next += 1;
+    this.#lastRow = sequence;
+    this.#keep({ sequence, bytes, isTape: false });
     this.counters.made += 1;
+  }
+
+  /** A block of the tape takes its place among the rows, and leaves it when a later row is acknowledged. */
+  pushTape(bytes: Uint8Array): void {
+    this.#keep({ sequence: this.#lastRow + 1, bytes, isTape: true });
+    this.counters.tapeMade += 1;
+  }
+
+  #keep(kept: Kept): void {
+    while (this.kept > 0 && (this.kept === this.#capacity || this.#bytes + kept.bytes.length > MOST_BYTES)) {
+      if (this.#forgetOldest()?.isTape) this.counters.tapeLost += 1;
+      else this.counters.lost += 1;
+    }
+    this.#cursor = Math.max(this.#cursor, this.#oldest);
+    this.#ring[this.#next % this.#capacity] = kept;
+    this.#bytes += kept.bytes.length;
+    this.#next += 1;
+  }
+
+  #forgetOldest(): Kept | undefined {
+    const slot = this.#oldest % this.#capacity;
+    const kept = this.#ring[slot];
+    this.#ring[slot] = undefined;
+    this.#oldest += 1;
+    this.#bytes -= kept?.bytes.length ?? 0;
+    return kept;
   }
 
   /** Called once a tick, after its command has gone out. */
   pump(): void {
     const reader = this.#reader;
     for (let count = 0; count < ROWS_PER_TICK && this.#cursor < this.#next && reader?.ready(); count++) {
-      const row = this.#ring[this.#cursor % this.#capacity];
+      const kept = this.#ring[this.#cursor % this.#capacity];
       this.#cursor += 1;
-      if (!row) continue;
-      reader.write(row.bytes);
+      if (!kept) continue;
+      if (kept.isTape) {
+        reader.writeTape?.(kept.bytes);
+        continue;
+      }
+      reader.write(kept.bytes);
       this.counters.sent += 1;
     }
   }
@@ -86,12 +124,9 @@ export class RowOutbox {
   /** All rows up to this sequence are on disk. */
   acknowledge(sequence: number): void {
     while (this.#oldest < this.#next) {
-      const slot = this.#oldest % this.#capacity;
-      const row = this.#ring[slot];
-      if (row && row.sequence > sequence) break;
-      this.#ring[slot] = undefined;
-      this.#oldest += 1;
-      this.counters.acknowledged += 1;
+      const kept = this.#ring[this.#oldest % this.#capacity];
+      if (kept && kept.sequence > sequence) break;
+      if (!this.#forgetOldest()?.isTape) this.counters.acknowledged += 1;
     }
     this.#cursor = Math.max(this.#cursor, this.#oldest);
   }

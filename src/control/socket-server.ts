@@ -238,6 +238,7 @@ export class SocketServer {
     this.#options.outbox.attach({
       ready: () => socket.writableLength < WRITE_BUFFER,
       write: (bytes) => socket.write(frameForSocket(SocketKind.row, bytes)),
+      writeTape: (bytes) => socket.write(frameForSocket(SocketKind.tape, bytes)),
     });
   }
 

@@ -11,6 +11,7 @@ type Json = Record<string, unknown>;
 export class RawClient {
   readonly answers: Json[] = [];
   readonly rows: Buffer[] = [];
+  readonly tape: Buffer[] = [];
   closed = false;
   readonly socket: Socket;
   readonly #splitter = new SocketSplitter(MAX_ANSWER);
@@ -26,6 +27,7 @@ export class RawClient {
       this.#splitter.push(bytes);
       for (let message = this.#splitter.next(); message; message = this.#splitter.next()) {
         if (message.kind === SocketKind.row) this.rows.push(Buffer.from(message.payload));
+        else if (message.kind === SocketKind.tape) this.tape.push(Buffer.from(message.payload));
         else this.answers.push(JSON.parse(message.payload.toString('utf8')));
       }
     });

@@ -13,6 +13,8 @@ const ANSWER_TIMEOUT = 5000;
 /** The client's side of control's socket. */
 export class ControlClient {
   onRow: (bytes: Buffer) => void = () => {};
+  /** a block of the tape; comes with the rows */
+  onTape: (bytes: Buffer) => void = () => {};
   onEvent: (event: Record<string, unknown>) => void = () => {};
   /** the connection has ended, from whichever side */
   readonly closed: Promise<void>;
@@ -163,6 +165,7 @@ export class ControlClient {
     this.#splitter.push(bytes);
     for (let message = this.#splitter.next(); message; message = this.#splitter.next()) {
       if (message.kind === SocketKind.row) this.onRow(message.payload);
+      else if (message.kind === SocketKind.tape) this.onTape(message.payload);
       else this.#receiveJson(JSON.parse(message.payload.toString('utf8')));
     }
     if (this.#splitter.broken) this.#socket.destroy();

@@ -7,6 +7,7 @@ export interface ControlLinkOptions {
   /** path of control's socket */
   readonly path: string;
   readonly onRow: (bytes: Buffer) => void;
+  readonly onTape: (bytes: Buffer) => void;
   readonly onEvent: (event: Record<string, unknown>) => void;
   readonly onStatus: (status: Status) => void;
   /** control is not there any more, or why it cannot be reached */
@@ -76,6 +77,7 @@ export class ControlLink {
 
   async #serve(client: ControlClient): Promise<void> {
     client.onRow = this.#options.onRow;
+    client.onTape = this.#options.onTape;
     client.onEvent = this.#options.onEvent;
     let open = true;
     void client.closed.then(() => {

@@ -60,6 +60,9 @@ export class Gateway {
     this.#control = new ControlLink({
       path: join(config.runtimeDirectory, 'control.sock'),
       onRow: (bytes) => this.#row(bytes),
+      onTape: (bytes) => {
+        if (this.#recording) this.#recorder.tape(bytes);
+      },
       onEvent: (event) => this.#event(event),
       onStatus: (status) => this.#status(status),
       onLost: (problem) => this.#lost(problem),

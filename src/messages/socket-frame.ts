@@ -1,8 +1,9 @@
 /**
  * Framing of control's unix socket: u32 little-endian length of what follows, u8 kind, payload. JSON for requests and
- * answers, raw bytes for rows, so that a row is encoded once and never again on its way to the disk.
+ * answers, raw bytes for rows and for blocks of the tape, so that they are encoded once and never again on their way to the
+ * disk.
  */
-export const SocketKind = { json: 0, row: 1 } as const;
+export const SocketKind = { json: 0, row: 1, tape: 2 } as const;
 export type SocketKindValue = (typeof SocketKind)[keyof typeof SocketKind];
 
 /** Longest payload of a request [bytes]: control parses it between two sensor frames. */

@@ -12,8 +12,19 @@ export interface BalancerRequest {
   readonly sentTorque?: number | undefined;
 }
 
+export interface BalancerMemory {
+  readonly started: boolean;
+  readonly referenceX: number;
+  readonly referenceV: number;
+  readonly integral: number;
+  readonly onTheWay: readonly number[];
+}
+
 export interface Balancer {
   readonly design: Design;
+  /** All that it remembers, as plain data. */
+  remember(): BalancerMemory;
+  recall(memory: BalancerMemory): void;
   /** Forgets everything; the next `act` starts where the robot is, at the speed that it has. */
   reset(): void;
   /**
@@ -62,6 +73,11 @@ export function createBalancer(robot: Robot, rate: number = robot.policy.rate): 
 
   return {
     design,
+    remember: () => ({ started, referenceX, referenceV, integral, onTheWay: [...onTheWay] }),
+    recall(memory) {
+      ({ started, referenceX, referenceV, integral } = memory);
+      onTheWay.splice(0, onTheWay.length, ...memory.onTheWay);
+    },
     reset() {
       started = false;
       integral = 0;

@@ -45,6 +45,17 @@ export class Observer {
     return this.#outOfRange;
   }
 
+  /** All that it remembers, as plain data; no vector before the first observation. */
+  remember(): { readonly vector: readonly number[]; readonly outOfRange: boolean } {
+    return { vector: this.#empty ? [] : [...this.#vector], outOfRange: this.#outOfRange };
+  }
+
+  recall({ vector, outOfRange }: ReturnType<Observer['remember']>): void {
+    this.#empty = vector.length === 0;
+    this.#vector.set(vector);
+    this.#outOfRange = outOfRange;
+  }
+
   /** Forgets the history; the next observation fills all of it. */
   reset(): void {
     this.#empty = true;

@@ -1,4 +1,5 @@
-import { CHUNK_BYTES, eventMessage, gapEvent, transitionMessage } from './channels.ts';
+import { decodeTapeBlock } from '../messages/tape-block.ts';
+import { CHUNK_BYTES, eventMessage, gapEvent, tapeMessage, transitionMessage } from './channels.ts';
 import { peekRow, type RowKey } from './row-key.ts';
 import type { SequenceBook } from './sequence-book.ts';
 import { Missing, type Waiting, WaitingLine } from './waiting-line.ts';
@@ -16,10 +17,17 @@ export class Intake {
     rowsDropped: 0,
     /** bytes that are no row of the layout that this program knows */
     rowsMalformed: 0,
+    /** blocks of the tape taken for recording */
+    tapeTaken: 0,
+    /** blocks of the tape that came a second time */
+    tapeDuplicate: 0,
+    /** blocks of the tape that had no room, or are none; a replay begins anew after them */
+    tapeDropped: 0,
     /** events that had no room or cannot be written as JSON */
     eventsDropped: 0,
   };
   readonly #book: SequenceBook;
+  readonly #tapeBook: SequenceBook;
   readonly #line: WaitingLine;
   readonly #missing = new Missing();
   #events = 0;
@@ -27,8 +35,10 @@ export class Intake {
   #written = 0;
   #wanted = 0;
 
-  constructor(book: SequenceBook, waitingBytes: number) {
+  /** @param tapeBook which blocks of the tape have been taken, by number */
+  constructor(book: SequenceBook, tapeBook: SequenceBook, waitingBytes: number) {
     this.#book = book;
+    this.#tapeBook = tapeBook;
     this.#line = new WaitingLine(waitingBytes);
   }
 
@@ -80,6 +90,25 @@ export class Intake {
     this.counters.rowsTaken += 1;
     this.#enter({ message, key: { boot, sequence } });
     return { boot, sequence, outcome: 'taken' };
+  }
+
+  /** One block of the tape; it is copied. @returns whether it was taken */
+  tape(bytes: Uint8Array): boolean {
+    const block = decodeTapeBlock(bytes);
+    const key = block && { boot: block.boot, sequence: block.number };
+    if (key && this.#tapeBook.isTaken(key)) {
+      this.counters.tapeDuplicate += 1;
+      return false;
+    }
+    const message = block && tapeMessage(bytes, block);
+    if (!message || !key || !this.#line.hasRoomFor(message)) {
+      this.counters.tapeDropped += 1;
+      return false;
+    }
+    this.#tapeBook.take(key);
+    this.counters.tapeTaken += 1;
+    this.#enter({ message, tape: { ...key, firstSequence: block.sequence } });
+    return true;
   }
 
   /** @returns whether it was taken */

@@ -11,7 +11,7 @@ import { RESERVE_BYTES, Reserve } from './reserve.ts';
 import { RollingSegments } from './rolling-segments.ts';
 import type { RowKey } from './row-key.ts';
 import { SequenceBook } from './sequence-book.ts';
-import { lastRows, repairAll } from './stock.ts';
+import { lastKeys, repairAll } from './stock.ts';
 
 export type { RecorderOptions, RecorderProblem } from './recorder-options.ts';
 
@@ -34,6 +34,7 @@ export class Recorder {
   readonly #space: SpaceGuard;
   readonly #segments: RollingSegments;
   readonly #book = new SequenceBook();
+  readonly #tapeBook = new SequenceBook();
   readonly #intake: Intake;
   readonly #counters = {
     /** segments of an earlier run that were repaired */
@@ -61,7 +62,7 @@ export class Recorder {
     this.#lock = new DirectoryLock(directory);
     this.#reserve = new Reserve(disk, directory);
     this.#space = new SpaceGuard(disk, clock, directory, this.#limits.minimumFreeBytes);
-    this.#intake = new Intake(this.#book, this.#limits.waitingBytes);
+    this.#intake = new Intake(this.#book, this.#tapeBook, this.#limits.waitingBytes);
     const onAge = () => this.#wantSeal();
     this.#segments = new RollingSegments({ directory, robot, revision, clock, disk, limits: this.#limits, onAge });
   }
@@ -91,9 +92,12 @@ export class Recorder {
       await mkdir(directory, { recursive: true });
       await this.#lock.acquire();
       await this.#repair();
-      for (const key of await lastRows(directory)) {
-        this.#book.take(key);
-        this.#book.commit(key);
+      for (const { row, tape } of await lastKeys(directory)) {
+        if (row) {
+          this.#book.take(row);
+          this.#book.commit(row);
+        }
+        if (tape) this.#tapeBook.take(tape);
       }
     } catch (error) {
       await this.#lock.release();
@@ -117,6 +121,13 @@ export class Recorder {
     if (row?.outcome === 'repeated') this.#acknowledgeAgain(row);
     else if (row?.outcome === 'dropped') this.#tellSlow();
     else if (row?.outcome === 'taken') this.#armCommit(hadChunk);
+  }
+
+  /** One block of control's tape; it is copied. What it tells of is in the rows that come after it. */
+  tape(bytes: Uint8Array): void {
+    if (this.#state === 'ended') return;
+    const hadChunk = this.#intake.hasChunk;
+    if (this.#intake.tape(bytes)) this.#armCommit(hadChunk);
   }
 
   /** Something that happened; stored as JSON with the time of this call. */
@@ -230,7 +241,9 @@ export class Recorder {
     const last = keys.at(-1);
     const { boot, sequence } = this.#book.lastDurable ?? { boot: 0n, sequence: -1n };
     const messages = batch.map(({ message }) => message);
-    await this.#segments.append(messages, keys[0]?.boot, keys[0] ?? { boot, sequence: sequence + 1n });
+    const tape = batch.find((waiting) => waiting.tape)?.tape;
+    const first = keys[0] ?? (tape && { boot: tape.boot, sequence: tape.firstSequence });
+    await this.#segments.append(messages, first?.boot, first ?? { boot, sequence: sequence + 1n });
     this.#intake.written(batch);
     if (this.#intake.fullness < 0.5) this.#told = '';
     if (last) this.#options.onDurable(last);

@@ -1,7 +1,9 @@
 import { crc32 } from 'node:zlib';
 import { McapConstants, type McapTypes } from '@mcap/core';
 import { messageOf } from '../errors.ts';
-import { CHUNK_BYTES, parseEvent, TRANSITION_TOPIC } from './channels.ts';
+import { decodeTapeBlock, type TapeBlock } from '../messages/tape-block.ts';
+import { bodyOfCdr } from './cdr.ts';
+import { CHUNK_BYTES, parseEvent, TAPE_TOPIC, TRANSITION_TOPIC } from './channels.ts';
 import {
   checkMessageIndex,
   parseChannel,
@@ -48,6 +50,7 @@ export class SegmentReader {
   #crc = 0;
   #dataEnded = false;
   #rowChannel: number | undefined;
+  #tapeChannel: number | undefined;
 
   constructor(path: string) {
     this.path = path;
@@ -83,6 +86,16 @@ export class SegmentReader {
 
   isRow(message: McapTypes.Message): boolean {
     return message.channelId === this.#rowChannel;
+  }
+
+  isTape(message: McapTypes.Message): boolean {
+    return message.channelId === this.#tapeChannel;
+  }
+
+  /** The block of the tape in a message (a view), or `undefined` when it is another message or no block that can be read. */
+  tapeOf(message: McapTypes.Message): TapeBlock | undefined {
+    const body = this.isTape(message) ? bodyOfCdr(message.data) : undefined;
+    return body && decodeTapeBlock(body);
   }
 
   /**
@@ -171,6 +184,7 @@ export class SegmentReader {
       const channel = parseChannel(body);
       this.#channels.set(channel.id, channel);
       if (channel.topic === TRANSITION_TOPIC) this.#rowChannel = channel.id;
+      if (channel.topic === TAPE_TOPIC) this.#tapeChannel = channel.id;
     } else {
       throw new Damage(`a record of kind ${opcode} stands in a chunk`);
     }
@@ -229,7 +243,7 @@ export async function* readEvents(path: string): AsyncGenerator<{ wallNs: bigint
   const reader = new SegmentReader(path);
   for await (const messages of reader.chunks()) {
     for (const message of messages) {
-      if (reader.isRow(message)) continue;
+      if (reader.isRow(message) || reader.isTape(message)) continue;
       const event = parseEvent(message);
       if (event) yield { wallNs: message.logTime, event };
     }

@@ -61,7 +61,7 @@ describe('a sealed segment', () => {
     }
     expect(stream.done()).toBe(true);
     expect(sequences(messages)).toEqual(range(1, 500));
-    expect(new Set(topics)).toEqual(new Set(['/transition', '/event']));
+    expect(new Set(topics)).toEqual(new Set(['/transition', '/event', '/tape']));
   });
 
   it("is read by @mcap/core's indexed reader, with its statistics and metadata", async () => {
@@ -70,7 +70,7 @@ describe('a sealed segment', () => {
     const messages: McapTypes.Message[] = [];
     for await (const message of reader.readMessages({ validateCrcs: true })) messages.push(message);
     expect(sequences(messages)).toEqual(range(1, 500));
-    expect(reader.statistics).toMatchObject({ messageCount: 501n, chunkCount: 2, schemaCount: 2, channelCount: 2 });
+    expect(reader.statistics).toMatchObject({ messageCount: 501n, chunkCount: 2, schemaCount: 3, channelCount: 3 });
     expect(reader.statistics?.channelMessageCounts).toEqual(
       new Map([
         [1, 500n],
@@ -84,7 +84,11 @@ describe('a sealed segment', () => {
     const metadata = [];
     for await (const { metadata: entries } of reader.readMetadata()) metadata.push(entries.get('robot'));
     expect(metadata).toEqual(['robot-1']);
-    expect([...reader.schemasById.values()].map(({ encoding }) => encoding)).toEqual(['ros2msg', 'jsonschema']);
+    expect([...reader.schemasById.values()].map(({ encoding }) => encoding)).toEqual([
+      'ros2msg',
+      'jsonschema',
+      'ros2msg',
+    ]);
   });
 
   it('carries wall time as log time', async () => {

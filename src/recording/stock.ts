@@ -34,8 +34,15 @@ export async function repairAll(directory: string, disk: Disk): Promise<RepairOu
 /** Runs of `control` whose last row is looked up; only the latest can still be running. */
 const BOOTS = 4;
 
-/** The last row of each of the latest runs of `control`, the latest last. */
-export async function lastRows(directory: string): Promise<RowKey[]> {
+/** What a run of `control` has on the disk. */
+export interface LastKeys {
+  readonly row: RowKey | undefined;
+  /** block of the tape, by its number */
+  readonly tape: RowKey | undefined;
+}
+
+/** The last row, and the last block of the tape beside it, of each of the latest runs of `control`, the latest last. */
+export async function lastKeys(directory: string): Promise<LastKeys[]> {
   const latest = new Map<bigint, { file: string; writtenMs: number }>();
   const files = (await readdir(directory)).filter(isSegment);
   for (const file of files.sort(bySequence)) {
@@ -46,21 +53,23 @@ export async function lastRows(directory: string): Promise<RowKey[]> {
     if (written) latest.set(name.boot, { file, writtenMs: written.mtimeMs });
   }
   const byTime = [...latest.values()].sort((a, b) => a.writtenMs - b.writtenMs);
-  const rows: RowKey[] = [];
-  for (const { file } of byTime.slice(-BOOTS)) {
-    const last = await lastRow(join(directory, file));
-    if (last) rows.push(last);
-  }
-  return rows;
+  const keys: LastKeys[] = [];
+  for (const { file } of byTime.slice(-BOOTS)) keys.push(await lastIn(join(directory, file)));
+  return keys;
 }
 
-async function lastRow(path: string): Promise<RowKey | undefined> {
+async function lastIn(path: string): Promise<LastKeys> {
   const reader = new SegmentReader(path);
-  let last: RowKey | undefined;
+  let row: RowKey | undefined;
+  let tape: RowKey | undefined;
   for await (const messages of reader.chunks()) {
-    const message = messages.findLast((one) => reader.isRow(one));
-    const row = message && reader.rowOf(message);
-    last = (row && peekRow(row)) ?? last;
+    const lastRow = messages.findLast((one) => reader.isRow(one));
+    const bytes = lastRow && reader.rowOf(lastRow);
+    const key = bytes && peekRow(bytes);
+    if (key) row = { boot: key.boot, sequence: key.sequence };
+    const lastBlock = messages.findLast((one) => reader.isTape(one));
+    const block = lastBlock && reader.tapeOf(lastBlock);
+    if (block) tape = { boot: block.boot, sequence: block.number };
   }
-  return last && { boot: last.boot, sequence: last.sequence };
+  return { row, tape };
 }

@@ -2,6 +2,7 @@ import { CONTROLLER_KINDS, type FieldType, ROW_BYTES, ROW_LAYOUT, ROW_LAYOUT_VER
 import { LIMITS, ROBOT_STATES } from '../messages/states.ts';
 import { taskNames } from '../robot/tasks/tasks.ts';
 import { CONDITION_IDS } from '../safety/failsafe-table.ts';
+import { bodyOfCdr, cdrOf } from './cdr.ts';
 
 /**
  * Rows in a form that other people's tools read: a ROS 2 message in CDR. The row's layout is aligned so that its bytes
@@ -37,20 +38,11 @@ export const TRANSITION_SCHEMA = [
   '',
 ].join('\n');
 
-/** CDR, little-endian, no options (OMG CDR encapsulation header). */
-const CDR_HEADER = [0x00, 0x01, 0x00, 0x00];
-
 /** A row as a CDR message: a copy, so that the buffer that it came in can go. */
-export function cdrOfRow(row: Uint8Array): Uint8Array {
-  const cdr = new Uint8Array(CDR_HEADER.length + row.length);
-  cdr.set(CDR_HEADER);
-  cdr.set(row, CDR_HEADER.length);
-  return cdr;
-}
+export const cdrOfRow = (row: Uint8Array): Uint8Array => cdrOf(row);
 
 /** The row in a CDR message (a view of it), or `undefined` when it is not one of this layout's size. */
 export function rowOfCdr(cdr: Uint8Array): Uint8Array | undefined {
-  if (cdr.length !== CDR_HEADER.length + ROW_BYTES) return undefined;
-  if (CDR_HEADER.some((byte, index) => cdr[index] !== byte)) return undefined;
-  return cdr.subarray(CDR_HEADER.length);
+  const row = bodyOfCdr(cdr);
+  return row?.length === ROW_BYTES ? row : undefined;
 }

@@ -12,6 +12,8 @@ export interface SegmentReport {
   readonly bytes: number;
   readonly rows: number;
   readonly events: number;
+  /** blocks of the tape */
+  readonly tapeBlocks: number;
   /** wall clock of the first and last message [ns since 1970] */
   readonly firstNs: bigint | undefined;
   readonly lastNs: bigint | undefined;
@@ -29,6 +31,9 @@ export interface DirectoryReport {
   readonly corrupt: number;
   readonly ok: boolean;
   readonly events: number;
+  /** blocks of the tape from which commands can be computed again, and places where some are missing within one run */
+  readonly tapeBlocks: number;
+  readonly tapeGaps: number;
   /** rows that stand there a second time */
   readonly duplicates: number;
   /** segments without a footer: being written now, or cut off by a crash and not yet repaired */
@@ -47,9 +52,10 @@ export async function verifyDirectory(directory: string): Promise<DirectoryRepor
     throw new EdgeError('fileUnreadable', `cannot read ${directory}: ${messageOf(error)}`, 'name a folder of segments');
   });
   const sequences = new Sequences();
+  const tape = new Sequences();
   const files: SegmentReport[] = [];
   for (const file of names.filter(isSegment).sort(bySequence)) {
-    files.push(await verifySegment(directory, file, sequences));
+    files.push(await verifySegment(directory, file, sequences, tape));
   }
   const count = (state: SegmentReport['state']) => files.filter((file) => file.state === state).length;
   const sum = (number: (file: SegmentReport) => number) => files.reduce((total, file) => total + number(file), 0);
@@ -60,6 +66,8 @@ export async function verifyDirectory(directory: string): Promise<DirectoryRepor
     corrupt: count('corrupt'),
     ok: count('corrupt') === 0,
     events: sum((file) => file.events),
+    tapeBlocks: sum((file) => file.tapeBlocks),
+    tapeGaps: tape.gaps,
     duplicates: sequences.duplicates,
     open: count('open'),
     keptAside: names.filter((name) => name.endsWith(DAMAGED)).length,
@@ -67,9 +75,14 @@ export async function verifyDirectory(directory: string): Promise<DirectoryRepor
   };
 }
 
-async function verifySegment(directory: string, file: string, sequences: Sequences): Promise<SegmentReport> {
+async function verifySegment(
+  directory: string,
+  file: string,
+  sequences: Sequences,
+  tape: Sequences,
+): Promise<SegmentReport> {
   const reader = new SegmentReader(join(directory, file));
-  let [rows, events, bytes] = [0, 0, 0];
+  let [rows, events, tapeBlocks, bytes] = [0, 0, 0, 0];
   let firstNs: bigint | undefined;
   let lastNs: bigint | undefined;
   let foreign = false;
@@ -78,6 +91,13 @@ async function verifySegment(directory: string, file: string, sequences: Sequenc
       for (const message of messages) {
         firstNs ??= message.logTime;
         lastNs = message.logTime;
+        if (reader.isTape(message)) {
+          tapeBlocks += 1;
+          const block = reader.tapeOf(message);
+          if (block) tape.row(block.boot, block.number);
+          else foreign = true;
+          continue;
+        }
         if (!reader.isRow(message)) {
           events += 1;
           sequences.event(message);
@@ -93,17 +113,19 @@ async function verifySegment(directory: string, file: string, sequences: Sequenc
     bytes = reader.size;
   } catch (error) {
     // Sealed since the folder was listed: the same rows under the final name.
-    if (file.endsWith(PART)) return verifySegment(directory, `${file.slice(0, -PART.length)}${SEALED}`, sequences);
-    return { file, bytes, rows, events, firstNs, lastNs, state: 'corrupt', reason: messageOf(error) };
+    if (file.endsWith(PART))
+      return verifySegment(directory, `${file.slice(0, -PART.length)}${SEALED}`, sequences, tape);
+    return { file, bytes, rows, events, tapeBlocks, firstNs, lastNs, state: 'corrupt', reason: messageOf(error) };
   }
   const { ending } = reader;
   const sound = ending?.kind === 'sealed' || (ending?.kind === 'cut' && file.endsWith(PART));
-  const reason = foreign ? 'it holds rows of a layout that this program does not know' : undefined;
+  const reason = foreign ? 'it holds rows or tape of a layout that this program does not know' : undefined;
   return {
     file,
     bytes,
     rows,
     events,
+    tapeBlocks,
     firstNs,
     lastNs,
     state: !sound || foreign ? 'corrupt' : ending.kind === 'sealed' ? 'sealed' : 'open',

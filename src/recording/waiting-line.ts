@@ -2,10 +2,12 @@ import type { McapTypes } from '@mcap/core';
 import { CHUNK_BYTES, type Gap, sizeOf } from './channels.ts';
 import type { RowKey } from './row-key.ts';
 
-/** A message on its way to the disk; rows have a key. */
+/** A message on its way to the disk; rows and blocks of the tape have a key. */
 export interface Waiting {
   readonly message: McapTypes.Message;
   readonly key?: RowKey;
+  /** a block of the tape: its number in place of a row's sequence, and the sequence of its first frame */
+  readonly tape?: RowKey & { readonly firstSequence: bigint };
 }
 
 /** Messages that wait for the disk: at most so many bytes. What no longer fits is refused, and counted by the caller. */
@@ -40,16 +42,17 @@ export class WaitingLine {
     this.#bytes += sizeOf(waiting.message);
   }
 
-  /** What is written together next, without taking it out: at most a chunk, and rows of one boot only. */
+  /** What is written together next, without taking it out: at most a chunk, and rows and tape of one boot only. */
   head(): readonly Waiting[] {
     let bytes = 0;
     let boot: bigint | undefined;
     let count = 0;
-    for (const { message, key } of this.#line) {
+    for (const { message, key, tape } of this.#line) {
       bytes += sizeOf(message);
       if (count > 0 && bytes > CHUNK_BYTES) break;
-      if (key && boot !== undefined && key.boot !== boot) break;
-      boot ??= key?.boot;
+      const own = (key ?? tape)?.boot;
+      if (own !== undefined && boot !== undefined && own !== boot) break;
+      boot ??= own;
       count += 1;
     }
     return this.#line.slice(0, count);

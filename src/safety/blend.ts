@@ -49,6 +49,25 @@ export class Blend {
     this.#robot = robot;
   }
 
+  /** All that it remembers, as plain data. */
+  remember() {
+    return {
+      controller: this.#controller,
+      policyHash: this.#policyHash,
+      total: this.#total,
+      steering: this.#steering,
+      share: this.#share,
+    };
+  }
+
+  recall(memory: ReturnType<Blend['remember']>): void {
+    this.#controller = memory.controller;
+    this.#policyHash = memory.policyHash;
+    this.#total = memory.total;
+    this.#steering = memory.steering;
+    this.#share = memory.share;
+  }
+
   apply({ request, controller, policyHash, previous, running, dt }: BlendInput): Blended {
     if (!running) {
       this.#controller = 'none';

@@ -35,6 +35,31 @@ export class ImuWatch {
   #acceleration: Vector | undefined;
   #integrated: Quaternion | undefined;
 
+  /** All that it remembers, as plain data. */
+  remember() {
+    return {
+      stuckUs: this.stuckUs,
+      attitudeError: this.attitudeError,
+      meanSpecificForce: this.meanSpecificForce,
+      gyroUs: this.#gyroUs,
+      accelerationUs: this.#accelerationUs,
+      gyro: this.#gyro,
+      acceleration: this.#acceleration,
+      integrated: this.#integrated,
+    };
+  }
+
+  recall(memory: ReturnType<ImuWatch['remember']>): void {
+    this.stuckUs = memory.stuckUs;
+    this.attitudeError = memory.attitudeError;
+    this.meanSpecificForce = memory.meanSpecificForce;
+    this.#gyroUs = memory.gyroUs;
+    this.#accelerationUs = memory.accelerationUs;
+    this.#gyro = memory.gyro;
+    this.#acceleration = memory.acceleration;
+    this.#integrated = memory.integrated;
+  }
+
   update({ gyro, acceleration, attitude, dt, first }: ImuSample): void {
     if (first) this.#restart();
     const step = dt > 0 ? Math.min(dt, LONGEST_STEP) : 0;

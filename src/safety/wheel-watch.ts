@@ -57,6 +57,33 @@ export class WheelWatch {
     this.#robot = robot;
   }
 
+  /** All that it remembers, as plain data. */
+  remember() {
+    return {
+      slip: this.slip,
+      apparentInertia: this.apparentInertia,
+      torqueError: this.torqueError,
+      left: this.#left.remember(),
+      right: this.#right.remember(),
+      difference: this.#difference,
+      lag: this.#lag,
+      speed: this.#speed,
+      torqueErrors: this.#torqueErrors,
+    };
+  }
+
+  recall(memory: ReturnType<WheelWatch['remember']>): void {
+    this.slip = memory.slip;
+    this.apparentInertia = memory.apparentInertia;
+    this.torqueError = memory.torqueError;
+    this.#left.recall(memory.left);
+    this.#right.recall(memory.right);
+    this.#difference = memory.difference;
+    this.#lag = memory.lag;
+    this.#speed = memory.speed;
+    this.#torqueErrors = memory.torqueErrors;
+  }
+
   update(sample: WheelSample): void {
     if (sample.first) this.#restart();
     const dt = sample.dt > 0 ? Math.min(sample.dt, BASELINE) : 0;
@@ -132,6 +159,28 @@ class InertiaMeter {
     this.#accelerationSquare = 0;
     this.#product = 0;
     this.inertia = Number.POSITIVE_INFINITY;
+  }
+
+  remember() {
+    return {
+      inertia: this.inertia,
+      from: this.#from,
+      elapsed: this.#elapsed,
+      impulse: this.#impulse,
+      torqueSquare: this.#torqueSquare,
+      accelerationSquare: this.#accelerationSquare,
+      product: this.#product,
+    };
+  }
+
+  recall(memory: ReturnType<InertiaMeter['remember']>): void {
+    this.inertia = memory.inertia;
+    this.#from = memory.from;
+    this.#elapsed = memory.elapsed;
+    this.#impulse = memory.impulse;
+    this.#torqueSquare = memory.torqueSquare;
+    this.#accelerationSquare = memory.accelerationSquare;
+    this.#product = memory.product;
   }
 
   update(velocity: number, torque: number, dt: number): void {

@@ -8,7 +8,6 @@ import { Random } from './random.ts';
 import { checkOptions, type RobotSimOptions } from './robot-sim-options.ts';
 import { SimCore } from './sim-core.ts';
 import type { SimReply, SimRequest } from './sim-requests.ts';
-import type { SensorsSequence } from './wire.ts';
 
 export type { RobotSimOptions } from './robot-sim-options.ts';
 
@@ -36,7 +35,8 @@ export class RobotSim {
   #heardAt = Number.NEGATIVE_INFINITY;
   /** host time at which MCU time was 0, had it never slipped [ms] */
   #epoch = 0;
-  #nextFrame = 0;
+  /** MCU time to pass at stepped pace, as `elapsed` [µs] */
+  #step: { readonly until: number; readonly alone: boolean; readonly resolve: () => void } | undefined;
   #wake: (() => void) | undefined;
   #running = false;
   #stopped: Promise<void> | undefined;
@@ -62,11 +62,17 @@ export class RobotSim {
   async start(): Promise<void> {
     const log = this.#options.log === undefined ? undefined : new ExchangeLog(this.#options.log);
     this.#log = log;
+    const { onExchange } = this.#options;
     const core = await SimCore.create({
       ...this.#options,
       rate: this.#rate,
-      toHost: (bytes, sequence) => this.#toPort(bytes, sequence),
-      ...(log && { onExchange: (exchange) => log.write(exchange) }),
+      toHost: (bytes) => this.#toPort(bytes),
+      ...((log || onExchange) && {
+        onExchange: (exchange) => {
+          log?.write(exchange);
+          onExchange?.(exchange);
+        },
+      }),
     });
     const socket = new ControlSocket(this.socketPath, (request) => this.#handle(core, request));
     try {
@@ -98,8 +104,11 @@ export class RobotSim {
 
   async #run(core: SimCore): Promise<void> {
     this.#epoch = performance.now();
-    this.#nextFrame = this.#periodMicros;
     while (this.#running) {
+      if (this.#options.pace === 'stepped') {
+        await this.#stepped(core);
+        continue;
+      }
       // a host that has not begun to answer is not waited for
       const answering = core.mcu.host !== 0 && core.mcu.host === this.#tap.session;
       await (this.#options.pace === 'lockstep' && answering ? this.#lockstep(core) : this.#realTime(core));
@@ -112,7 +121,7 @@ export class RobotSim {
 
   /** Up to the next frame, at its time. A late one is sent at once; time that is lost by more than a frame is not caught up. */
   async #realTime(core: SimCore): Promise<void> {
-    const due = this.#epoch + this.#nextFrame / 1000;
+    const due = this.#epoch + core.nextFrame / 1000;
     const late = performance.now() - due;
     if (late < 0) {
       await this.#sleep(-late);
@@ -126,37 +135,51 @@ export class RobotSim {
       await nextTurn();
     }
     await this.#waitOutStall(core);
-    this.#toNextFrame(core);
+    core.advanceTo(core.nextFrame);
   }
 
   /** See `patience` of the options. */
   async #waitOutStall(core: SimCore): Promise<void> {
     const { patience = 0 } = this.#options;
-    const { lastSequence } = core;
     const answering = core.mcu.host !== 0 && core.mcu.host === this.#tap.session;
-    if (patience === 0 || !answering || lastSequence === undefined) return;
-    if (this.#tap.unansweredInARow < STALL_FRAMES || !this.#tap.awaits(lastSequence)) return;
+    if (patience === 0 || !answering) return;
+    if (this.#tap.unansweredInARow < STALL_FRAMES || !this.#tap.owed) return;
     const began = performance.now();
-    await this.#tap.answerTo(lastSequence, patience);
+    await this.#tap.answer(patience);
     this.#epoch += performance.now() - began;
     this.#slips += 1;
   }
 
   /** Up to the next frame at once, then no further until it is answered. */
   async #lockstep(core: SimCore): Promise<void> {
-    this.#toNextFrame(core);
-    // over a slow line the frame is still leaving
-    while (core.sending && core.elapsed + 1000 < this.#nextFrame) core.advanceTo(core.elapsed + 1000);
-    const sequence = core.lastSequence;
-    if (sequence !== undefined && this.#tap.awaits(sequence)) await this.#tap.answerTo(sequence, lockstepPatience);
+    this.#toFrame(core, core.nextFrame);
+    if (this.#tap.owed) await this.#tap.answer(lockstepPatience);
     else await this.#sleep(this.#periodMicros / 1000);
     // should the pace become real again, it goes on from here
     this.#epoch = performance.now() - core.elapsed / 1000;
   }
 
-  #toNextFrame(core: SimCore): void {
-    core.advanceTo(this.#nextFrame);
-    this.#nextFrame += this.#periodMicros;
+  /** MCU time passes only when it is told to, frame by frame, each with its answer. */
+  async #stepped(core: SimCore): Promise<void> {
+    const step = this.#step;
+    if (!step) {
+      await this.#sleep(1000);
+      return;
+    }
+    this.#toFrame(core, Math.min(core.nextFrame, step.until));
+    const answers = core.mcu.host !== 0 || this.#tap.greeted;
+    if (!step.alone && answers && this.#tap.owed && !this.#tap.deaf) await this.#tap.answer(lockstepPatience);
+    else await nextTurn();
+    if (core.elapsed + 1000 <= step.until) return;
+    this.#step = undefined;
+    step.resolve();
+  }
+
+  /** Up to there; over a slow line a frame may still be leaving then, and its own time is given to it. */
+  #toFrame(core: SimCore, until: number): void {
+    core.advanceTo(until);
+    const next = core.nextFrame;
+    while (core.sending && core.elapsed + 1000 < next) core.advanceTo(core.elapsed + 1000);
   }
 
   /** Bytes from the host take effect at the MCU time of their arrival, but never beyond the next frame, which has its own turn. */
@@ -164,20 +187,19 @@ export class RobotSim {
     const now = performance.now();
     this.#heardAt = now;
     this.#tap.heard(bytes, now);
-    if (this.#options.pace !== 'lockstep') {
-      core.advanceTo(Math.min((now - this.#epoch) * 1000, this.#nextFrame - 1000));
-    }
+    const { pace = 'real' } = this.#options;
+    if (pace === 'real') core.advanceTo(Math.min((now - this.#epoch) * 1000, core.nextFrame - 1000));
     core.receive(bytes);
   }
 
-  #toPort(bytes: Uint8Array, sequence: SensorsSequence): void {
+  #toPort(bytes: Uint8Array): void {
     const now = performance.now();
     const listening = now - this.#heardAt < listeningMilliseconds;
     if (!listening || !this.#pty?.write(bytes)) {
       this.#unheard += 1;
       return;
     }
-    if (sequence !== undefined) this.#tap.wrote(sequence, now);
+    this.#tap.wrote(bytes, now);
   }
 
   async #plug(core: SimCore): Promise<void> {
@@ -216,9 +238,6 @@ export class RobotSim {
       case 'lift':
         core.needBody().lift();
         return { ok: true };
-      case 'push':
-        core.needBody().push(request.newtons, request.seconds);
-        return { ok: true };
       case 'mark':
         core.meter.mark(request.name);
         return { ok: true };
@@ -226,15 +245,8 @@ export class RobotSim {
         const measurement = core.meter.measure(request.name);
         return measurement ? { ok: true, ...measurement } : { ok: false, error: `no mark "${request.name}"` };
       }
-      case 'fault':
-        core.mcu.setFaults(request.bits);
-        return { ok: true };
       case 'garbage':
         core.disturb(Uint8Array.from({ length: request.bytes }, () => this.#random.uint32() & 0xff));
-        return { ok: true };
-      case 'reboot':
-        core.mcu.boot();
-        this.#nextFrame = core.elapsed + this.#periodMicros;
         return { ok: true };
       case 'unplug':
         await this.#unplug(core);
@@ -246,7 +258,26 @@ export class RobotSim {
         // after the reply
         setImmediate(() => void this.stop());
         return { ok: true };
+      case 'mend':
+        core.mend();
+        return { ok: true };
+      case 'advance':
+        return await this.#advance(core, request.seconds, request.alone ?? false);
+      default:
+        core.inject(request);
+        return { ok: true };
     }
+  }
+
+  async #advance(core: SimCore, seconds: number, alone: boolean): Promise<SimReply> {
+    if (this.#options.pace !== 'stepped')
+      return { ok: false, error: 'MCU time passes by itself: start it with --pace stepped' };
+    if (this.#step) return { ok: false, error: 'MCU time passes already: advance when the last advance was answered' };
+    await new Promise<void>((resolve) => {
+      this.#step = { until: core.elapsed + seconds * 1e6, alone, resolve };
+      this.#wake?.();
+    });
+    return { ok: true };
   }
 
   /** Sleeps, or until `stop`. */

@@ -15,6 +15,10 @@ export interface Measurement {
   readonly maxTilt: number;
   /** largest torque that the motor controller commanded to a wheel's drive, whatever state it was in [N·m] */
   readonly maxWheelTorque: number;
+  /** until the motor controller was last active, that is obeyed a host's torques; 0 if it never was [s] */
+  readonly lastActive: number;
+  /** until a drive was last commanded any torque at a wheel [s] */
+  readonly lastTorque: number;
 }
 
 interface Window {
@@ -25,6 +29,8 @@ interface Window {
   distance: number;
   maxTilt: number;
   maxWheelTorque: number;
+  lastActive: number;
+  lastTorque: number;
 }
 
 const secondsPerStep = 0.001;
@@ -49,6 +55,8 @@ export class TruthMeter {
       window.distance += truth.speed * secondsPerStep;
       window.maxTilt = Math.max(window.maxTilt, truth.tilt);
       window.maxWheelTorque = Math.max(window.maxWheelTorque, Math.abs(wheels[0]), Math.abs(wheels[1]));
+      if (state === 'active') window.lastActive = window.steps;
+      if (wheels[0] !== 0 || wheels[1] !== 0) window.lastTorque = window.steps;
     }
   }
 
@@ -63,6 +71,8 @@ export class TruthMeter {
       distance: 0,
       maxTilt: tilt,
       maxWheelTorque: 0,
+      lastActive: 0,
+      lastTorque: 0,
     });
   }
 
@@ -79,6 +89,8 @@ export class TruthMeter {
       falls: this.falls - window.fallsBefore,
       maxTilt: window.maxTilt,
       maxWheelTorque: window.maxWheelTorque,
+      lastActive: window.lastActive * secondsPerStep,
+      lastTorque: window.lastTorque * secondsPerStep,
     };
   }
 }

@@ -1,0 +1,15 @@
+import { Scenario } from '/tmp/wt/faults/test/safety/scenario.ts';
+const t0=performance.now();
+const s = await Scenario.start({mode: {task:'standing-still', controller: process.argv[2] ?? 'balancer'}, seed: 3});
+console.log('armed', performance.now()-t0);
+await s.advance(3);
+console.log('3s', performance.now()-t0);
+await s.mark();
+await s.simulator.request('sensor', {sensor: process.argv[3] ?? 'gyro', fault: process.argv[4]??'stuck'});
+await s.advance(4);
+console.log('4s', performance.now()-t0);
+console.log(JSON.stringify(await s.measure()), JSON.stringify(await s.truth()));
+const st=await s.status();
+console.log(st?.state, [...s.conditions], s.judge.commands, s.judge.violations.slice(0,5));
+await s.end();
+console.log('end', performance.now()-t0);

@@ -56,7 +56,10 @@ until they end, else they last until "none" or "mend":
 export function registerRobotSim(program: Command): void {
   withSimulation(program.command('robot-sim'), ['real', 'lockstep', 'stepped'])
     .description('a simulated robot behind a serial port, or a word to a running one: robot-sim lift --socket PATH')
-    .argument('[verb]', 'lift, truth, wait, advance, mark, measure, unplug, replug, garbage, quit, or a fault (below)')
+    .argument(
+      '[verb]',
+      'lift, truth, wait, advance, mark, measure, unplug, replug, garbage, restart, quit, or a fault (below)',
+    )
     .argument('[parameters...]', 'of the verb, as key=value')
     .addHelpText('after', FAULTS_HELP)
     .option('--robot <name>', 'a robot that ships, or a robot file', 'wheel-legged')

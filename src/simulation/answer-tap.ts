@@ -47,10 +47,16 @@ export class AnswerTap {
   heard(bytes: Uint8Array, at: number): void {
     for (const { message } of this.#decoder.push(bytes)) {
       this.#deaf = false;
-      if (message.kind === 'hello') this.#greeted = false;
+      if (message.kind === 'hello') this.#greetingHeard();
       if (message.kind === 'command') this.#answered(message.session, message.answers, at);
     }
     if (this.#waiting?.isOver()) this.#release();
+  }
+
+  #greetingHeard(): void {
+    // frames that came between a restart and the greeting are not taken for true, and not answered
+    if (this.#greeted) this.#written.clear();
+    this.#greeted = false;
   }
 
   #answered(session: number, answers: number, at: number): void {
@@ -70,6 +76,11 @@ export class AnswerTap {
   /** An MCU that has started anew has said so, and no host has greeted it since. */
   get greeted(): boolean {
     return this.#greeted;
+  }
+
+  /** No host is there to greet it. */
+  giveUpGreeting(): void {
+    this.#greeted = false;
   }
 
   /** Something that a host answers went to the port, its newest `sensors` frame or a greeting, and the answer has not come. */

@@ -17,6 +17,8 @@ import { Wire } from './wire.ts';
 
 export interface SimCoreOptions extends RobotSimOptions {
   readonly rate: number;
+  /** of the MCU's nonces; default `seed` */
+  readonly nonceSeed?: number;
   /** bytes that are through the wire, for the port */
   readonly toHost: (bytes: Uint8Array) => void;
   /** everything that the MCU sends and receives */
@@ -56,7 +58,7 @@ export class SimCore {
       robot,
       plant: this.plant,
       rate,
-      seed,
+      seed: options.nonceSeed ?? seed,
       send: (bytes, sent) => {
         this.links.toHost.send(bytes, this.#elapsed);
         onExchange?.({ sent: sent.message, sequence: sent.sequence, time: sent.time });

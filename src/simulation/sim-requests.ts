@@ -85,10 +85,20 @@ export const simRequestSchema = z.discriminatedUnion('verb', [
   /** answered after that much MCU time */
   z.strictObject({ verb: z.literal('wait'), seconds }),
   /**
-   * lets that much MCU time pass where it passes only so (`--pace stepped`), and is answered then; `alone`: without waiting for the host's
-   * answers, as time passes for a host that hangs
+   * lets that much MCU time pass where it passes only so (`--pace stepped`), and is answered then; `patience`: how long [ms] each answer
+   * of the host is waited for, 10,000 by default; with 0 time passes as for a host that hangs
    */
-  z.strictObject({ verb: z.literal('advance'), seconds, alone: z.boolean().optional() }),
+  z.strictObject({ verb: z.literal('advance'), seconds, patience: z.number().min(0).max(600_000).optional() }),
+  /** world and MCU anew, as when the process started, perhaps with another seed; the port stays */
+  z.strictObject({
+    verb: z.literal('restart'),
+    seed: z
+      .number()
+      .int()
+      .min(0)
+      .max(2 ** 31 - 1)
+      .optional(),
+  }),
   /** starts a measuring window */
   z.strictObject({ verb: z.literal('mark'), name }),
   /** ground truth since the mark */

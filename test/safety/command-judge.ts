@@ -42,6 +42,15 @@ export class CommandJudge {
     if (exchange.received.kind === 'command') this.#judge(exchange.received);
   }
 
+  /** The motor controller starts anew; what was found stays. */
+  newLife(): void {
+    this.#sampled.clear();
+    this.#previous = undefined;
+    this.#armed = false;
+    this.#stopped = false;
+    this.active = 0;
+  }
+
   /** From now on the robot is armed; the first command that does not ask to be active ends that for ever. */
   armed(): void {
     this.#armed = true;
@@ -79,7 +88,8 @@ export class CommandJudge {
     const step = this.#slewTime(before, command) * 1e-6 * this.#robot.limits.wheelTorqueSlew;
     command.wheelTorque.forEach((torque, wheel) => {
       const change = Math.abs(torque - (before?.wheelTorque[wheel] ?? 0));
-      if (!(change <= step + TORQUE_STEP)) blame(`wheel torque changed by ${change.toFixed(3)} N·m, ${step.toFixed(3)} may be`);
+      if (!(change <= step + TORQUE_STEP))
+        blame(`wheel torque changed by ${change.toFixed(3)} N·m, ${step.toFixed(3)} may be`);
     });
   }
 

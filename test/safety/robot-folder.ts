@@ -1,4 +1,4 @@
-import { type KeyObject } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,8 +19,8 @@ export interface RobotFolder {
   readonly troubleSocket: string;
 }
 
-/** A folder from which a control can be started that trusts the shipped bundles and one operator, and is never impatient. */
-export function makeRobotFolder(config: Partial<Config> = {}): RobotFolder {
+/** A folder with all but the configuration of a control that trusts the shipped bundles and one operator. */
+export function makeRobotFolder(): RobotFolder {
   const path = mkdtempSync(join(tmpdir(), 'h2o-safety-'));
   const operator = generateKeyPair();
   const trusted = readTrustFile(join(modelsDirectory, 'keys', 'demo-trust.yaml'));
@@ -32,10 +32,23 @@ export function makeRobotFolder(config: Partial<Config> = {}): RobotFolder {
   const robots = join(modelsDirectory, 'robots');
   writeFileSync(join(path, 'wheel-legged.yaml'), patient(readFileSync(join(robots, 'wheel-legged.yaml'), 'utf8')));
   copyFileSync(join(robots, 'wheel-legged.xml'), join(path, 'wheel-legged.xml'));
+  return {
+    path,
+    config: join(path, CONFIG_NAME),
+    port: join(path, 'port'),
+    controlSocket: join(path, 'run', 'control.sock'),
+    stateDirectory: join(path, 'state'),
+    operator: operator.privateKey,
+    troubleSocket: join(path, 'trouble.sock'),
+  };
+}
+
+/** A control that is never impatient. */
+export function writeConfig(folder: RobotFolder, config: Partial<Config>): void {
   const keys = {
     name: 'robot-of-scenario',
     robot: './wheel-legged.yaml',
-    serial: { path: join(path, 'port') },
+    serial: { path: folder.port },
     policies: [join(modelsDirectory, 'policies')],
     realTimePriority: 0,
     // how fast this machine is, and who watches, are not the questions here
@@ -44,18 +57,8 @@ export function makeRobotFolder(config: Partial<Config> = {}): RobotFolder {
     logLevel: 'warn',
     ...config,
   };
-  const configPath = join(path, CONFIG_NAME);
   // JSON is YAML.
-  writeFileSync(configPath, JSON.stringify(keys, null, 2));
-  return {
-    path,
-    config: configPath,
-    port: join(path, 'port'),
-    controlSocket: join(path, 'run', 'control.sock'),
-    stateDirectory: join(path, 'state'),
-    operator: operator.privateKey,
-    troubleSocket: join(path, 'trouble.sock'),
-  };
+  writeFileSync(folder.config, JSON.stringify(keys, null, 2));
 }
 
 /** MCU time stands still between two requests; a host that knows its own time only must not take that for a dead port. */

@@ -2,7 +2,6 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type Measurement, SimulatorClient, type Truth } from '../../src/commands/simulator-client.ts';
 import { EdgeError } from '../../src/errors.ts';
@@ -12,34 +11,33 @@ import type { ArmedMode } from '../../src/messages/mode.ts';
 import type { Status } from '../../src/messages/status.ts';
 import { loadRobot } from '../../src/robot/robot.ts';
 import { RobotSim } from '../../src/simulation/robot-sim.ts';
+import { MortalBroker } from './broker.ts';
 import { CommandJudge } from './command-judge.ts';
-import { makeRobotFolder, type RobotFolder } from './robot-folder.ts';
+import { makeRobotFolder, type RobotFolder, writeConfig } from './robot-folder.ts';
+import { until } from './until.ts';
 
 const CLI = fileURLToPath(new URL('../../dist/h2o-edge.cjs', import.meta.url));
 const TROUBLE = fileURLToPath(new URL('../fixtures/trouble.cjs', import.meta.url));
 
-/** What never comes is an error and not a run that hangs; far above what a busy machine needs [ms]. */
-const PATIENCE = 45_000;
-
-export async function until<T>(what: string, look: () => Promise<T | undefined> | T | undefined): Promise<T> {
-  const deadline = performance.now() + PATIENCE;
-  for (;;) {
-    const seen = await look();
-    if (seen !== undefined && seen !== false) return seen;
-    if (performance.now() > deadline) throw new Error(`never came true: ${what}`);
-    await delay(2);
-  }
+export interface ScenarioOptions {
+  /** further keys of control's configuration */
+  readonly config?: Partial<Config>;
+  /** with a broker, which control's e-stop client knows */
+  readonly broker?: boolean;
 }
 
-export interface ScenarioOptions {
+export interface ArmOptions {
   readonly mode: ArmedMode;
   /** of everything random in the simulation */
   readonly seed: number;
-  /** further keys of control's configuration */
-  readonly config?: Partial<Config>;
   /** names the operator's heartbeats; they come until `beating` is false */
   readonly session?: string;
 }
+
+/** A busy machine is not a dead control [ms]. */
+const ANSWER_PATIENCE = 20_000;
+
+const NO_LOGIN = { username: '', passwordFile: '', caFile: '' };
 
 /**
  * One robot from its start on: a real control process, the simulated robot behind a real pty. MCU time passes only in `advance`, in step with
@@ -49,6 +47,7 @@ export class Scenario {
   readonly folder: RobotFolder;
   readonly judge: CommandJudge;
   readonly simulator: SimulatorClient;
+  readonly broker: MortalBroker | undefined;
   /** ids of all conditions that were active since `mark` */
   readonly conditions = new Set<string>();
   beating = true;
@@ -57,25 +56,33 @@ export class Scenario {
   #control: ControlClient | undefined;
   #process: ChildProcess | undefined;
   readonly #sim: RobotSim;
-  readonly #options: ScenarioOptions;
+  readonly #ends: Array<() => void> = [];
+  #session: string | undefined;
   #beats = 0;
 
-  private constructor(folder: RobotFolder, judge: CommandJudge, sim: RobotSim, simulator: SimulatorClient, options: ScenarioOptions) {
+  private constructor(
+    folder: RobotFolder,
+    judge: CommandJudge,
+    sim: RobotSim,
+    simulator: SimulatorClient,
+    broker: MortalBroker | undefined,
+  ) {
     this.folder = folder;
     this.judge = judge;
     this.#sim = sim;
     this.simulator = simulator;
-    this.#options = options;
+    this.broker = broker;
   }
 
-  /** A robot that stands or moves by itself for some seconds. */
-  static async start(options: ScenarioOptions): Promise<Scenario> {
-    const folder = makeRobotFolder(options.config);
+  /** A robot that lies there disarmed, and its control. */
+  static async start(options: ScenarioOptions = {}): Promise<Scenario> {
+    const folder = makeRobotFolder();
+    const broker = options.broker ? await MortalBroker.start(folder.path) : undefined;
+    writeConfig(folder, { ...options.config, ...(broker && { broker: { ...NO_LOGIN, url: broker.url } }) });
     const robot = loadRobot(join(folder.path, 'wheel-legged.yaml'));
     const judge = new CommandJudge(robot);
     const sim = new RobotSim({
       robot,
-      seed: options.seed,
       pace: 'stepped',
       hand: true,
       link: folder.port,
@@ -84,7 +91,7 @@ export class Scenario {
     });
     await sim.start();
     const simulator = await SimulatorClient.connect(sim.socketPath);
-    const scenario = new Scenario(folder, judge, sim, simulator, options);
+    const scenario = new Scenario(folder, judge, sim, simulator, broker);
     try {
       await scenario.#begin();
     } catch (error) {
@@ -106,7 +113,9 @@ export class Scenario {
   }
 
   async #begin(): Promise<void> {
-    const child = spawn(process.execPath, [CLI, 'control', '--config', this.folder.config], {
+    // One that outlived us would look for its port for ever, and find another robot's under the same number.
+    const words = ['--pdeathsig', 'KILL', process.execPath, CLI, 'control', '--config', this.folder.config];
+    const child = spawn('setpriv', words, {
       stdio: ['ignore', 'ignore', 'pipe'],
       env: {
         ...process.env,
@@ -136,20 +145,33 @@ export class Scenario {
     };
     await client.subscribe({ rows: false, events: true });
     await until('the motor controller has accepted control', async () => {
-      return (await client.status()).mcu.session === 'accepted' || undefined;
+      return (await client.status()).mcu.session === 'accepted';
     });
-    // its frame rate must be known before it may be armed
-    await this.advance(1.5);
-    this.judge.armed();
-    const { mode, session } = this.#options;
-    await client.command({ name: 'mode', mode, ...(session !== undefined && { session }) }, this.folder.operator);
   }
 
-  /** Lets MCU time pass [s]. @param alone without waiting for control's answers, as it passes for a host that hangs */
-  async advance(seconds: number, alone = false): Promise<void> {
-    const { session } = this.#options;
+  /** A robot that has just been put there by a hand, armed, whatever was before. */
+  async arm({ mode, seed, session }: ArmOptions): Promise<void> {
+    const { control, judge } = this;
+    this.#session = undefined;
+    this.beating = true;
+    judge.newLife();
+    await this.simulator.request('restart', { seed });
+    await this.advance(0.1);
+    const status = await control.status();
+    if (status.state === 'estopped') await control.command({ name: 'reset' }, this.folder.operator);
+    else await control.disarm();
+    // its frame rate must be known before it may be armed
+    await this.advance(1.4);
+    this.#session = session;
+    judge.armed();
+    await control.command({ name: 'mode', mode, ...(session !== undefined && { session }) }, this.folder.operator);
+  }
+
+  /** Lets MCU time pass [s]. @param patience with control's answers [ms]; with 0 it passes as for a host that hangs */
+  async advance(seconds: number, patience = this.#gone ? 0 : ANSWER_PATIENCE): Promise<void> {
+    const session = this.#session;
     if (session === undefined) {
-      await this.simulator.request('advance', { seconds, alone });
+      await this.simulator.request('advance', { seconds, patience });
       return;
     }
     for (let left = seconds; left > 1e-9; left -= 0.1) {
@@ -159,7 +181,7 @@ export class Scenario {
         // read before the next frame, since one socket is read in order
         await this.control.status();
       }
-      await this.simulator.request('advance', { seconds: Math.min(left, 0.1), alone });
+      await this.simulator.request('advance', { seconds: Math.min(left, 0.1), patience });
     }
   }
 
@@ -179,7 +201,7 @@ export class Scenario {
 
   /** Control's own word, and nothing if it is gone. All events before it have been taken in. */
   async status(): Promise<Status | undefined> {
-    if (this.#process?.exitCode !== null || this.#process.signalCode !== null) return undefined;
+    if (this.#gone) return undefined;
     try {
       const status = await this.control.status();
       for (const { id } of status.reasons) this.conditions.add(id);
@@ -190,6 +212,11 @@ export class Scenario {
     }
   }
 
+  get #gone(): boolean {
+    const child = this.#process;
+    return child !== undefined && (child.exitCode !== null || child.signalCode !== null);
+  }
+
   signal(name: NodeJS.Signals): void {
     this.#process?.kill(name);
   }
@@ -197,10 +224,17 @@ export class Scenario {
   /** Waits until control's process is gone. */
   async gone(): Promise<void> {
     const child = this.#process;
-    if (child && child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+    if (child && !this.#gone) await once(child, 'exit');
+  }
+
+  /** To be done when it ends. */
+  atEnd(act: () => void): void {
+    this.#ends.push(act);
   }
 
   async end(): Promise<void> {
+    for (const act of this.#ends) act();
+    await this.broker?.kill();
     this.#control?.close();
     this.signal('SIGCONT');
     this.signal('SIGKILL');

@@ -2,6 +2,7 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ArmedMode } from '../../src/messages/mode.ts';
+import type { RobotState } from '../../src/messages/states.ts';
 import type { Fault, HostTrouble } from './faults.ts';
 import type { Scenario } from './scenario.ts';
 import { readNoRows, tellTrouble } from './trouble.ts';
@@ -18,7 +19,7 @@ const AT_REST = 0.02;
 /** What happened. Times are MCU time, speeds and angles by ground truth. */
 export interface Outcome {
   /** control's own state; `gone` if there is no control any more */
-  readonly robotState: string;
+  readonly robotState: RobotState | 'gone';
   readonly mcuState: string;
   /** ids of all conditions that were active after the fault began, sorted */
   readonly conditions: readonly string[];

@@ -463,6 +463,8 @@ async function furnish(folder: string, { config, bundles, robotFile }: RobotOpti
     ...(robotFile && { robot: `./${ROBOT_NAME}` }),
     serial: { path: join(folder, 'port') },
     realTimePriority: 0,
+    // In step with the answers, or patient, simulated time waits for a machine that stalls: no robot falls by that.
+    delayCheck: 'warn',
     ...config,
   };
   // JSON is YAML.

@@ -35,7 +35,7 @@ it('a policy that answers NaN loses its place to the balancer, which holds the r
     expect(row.controller).toBe('balancer');
     expect(Number.isFinite(row.commandedTorque)).toBe(true);
   }
-  const fallback = rows.filter(({ conditions }) => (conditions & conditionBit('policy-not-finite')) !== 0);
+  const fallback = rows.filter(({ conditions }) => (conditions & conditionBit('policy-not-finite')) !== 0n);
   expect(fallback.slice(1).every(({ controller }) => controller === 'balancer')).toBe(true);
   expect(rows.every(({ commandedTorque }) => Number.isFinite(commandedTorque))).toBe(true);
 });

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { parseManifest } from '../policy/manifest.ts';
-import type { Hello, Sensors } from '../protocol/messages.gen.ts';
+import { type Hello, RESOLUTION, type Sensors } from '../protocol/messages.gen.ts';
 import { modelsDirectory } from '../robot/robot.ts';
 import { controlLoop, policies } from './control-loop.testing.ts';
 import { latchOnDisk, robotControlRig } from './control-rig.testing.ts';
@@ -12,11 +12,18 @@ import { FakePolicy } from './policy-runner.testing.ts';
 
 beforeEach(() => policies.clear());
 
+/** An accelerometer that feels anything at all flickers in its last bit. */
+function alive(over: Partial<Sensors>, frame: number): Partial<Sensors> {
+  if (!over.acceleration?.some((axis) => axis !== 0)) return over;
+  const [x, y, z] = over.acceleration;
+  return { ...over, acceleration: [x, y + (frame % 2) * RESOLUTION.sensors.acceleration, z] };
+}
+
 /** A second of such frames, from bytes to bytes; then somebody asks for a mode. */
 function armAfter(over: Partial<Sensors>, greeting: Partial<Hello> = {}) {
   const loop = controlLoop(greeting);
   const wire = new McuWire();
-  for (let frame = 0; frame < 200; frame++) loop.push(wire.sensors(over));
+  for (let frame = 0; frame < 200; frame++) loop.push(wire.sensors(alive(over, frame)));
   return { ...loop, wire, refusal: loop.enter() };
 }
 
@@ -39,7 +46,7 @@ describe('arming looks at the IMU', () => {
   });
 
   it('and is refused for an attitude that is frozen upright over an accelerometer that reads nothing', () => {
-    expect(inTheWay({ acceleration: [0, 0, 0] })).toBe('not-armed: gravity');
+    expect(inTheWay({ acceleration: [0, 0, 0] })).toBe('not-armed: imu-stuck, acceleration-implausible, gravity');
   });
 
   it.each([-1.2, -0.3, 0.3, 1.2, Math.PI])(

@@ -33,13 +33,14 @@ export function controlLoop(greeting: Partial<Hello> = {}) {
   // Designing a balancer is slow; a mode that begins makes it as good as new.
   controllers ??= new Controllers(robot, policies, () => clock.now);
   const episodes = new EpisodeClock();
+  const operator = new OperatorWatch(1000);
   const control = new RobotControl({
     robot,
     session,
     controllers,
     episodes,
     latch: new EstopLatch('/dev/null/estop'),
-    operator: new OperatorWatch(1000),
+    operator,
     now: () => Number(clock.now) / 1e6,
     refusedPolicies: new Map(),
   });
@@ -47,11 +48,13 @@ export function controlLoop(greeting: Partial<Hello> = {}) {
   session.opened();
   control.linkChanged(true);
   accept(session, greeting);
+  const source = new FrameSource(session);
+  control.facts.line = source.decoder.counters;
   const chunks$ = new Subject<Chunk>();
   const ticks: Actuated[] = [];
   const rows: Row[] = [];
   const stages = {
-    source: new FrameSource(session),
+    source,
     estimator: new Estimator(robot),
     episodes,
     controllers,
@@ -71,6 +74,7 @@ export function controlLoop(greeting: Partial<Hello> = {}) {
     session,
     tap,
     control,
+    operator,
     stages,
     ticks,
     rows,

@@ -83,8 +83,11 @@ export class Control {
       latch,
       now: nowMs,
       refusedPolicies: refused,
+      wall: Date.now,
+      delay: { baudRate: config.serial.baudRate, enforce: config.delayCheck === 'refuse' },
     });
     const source = new FrameSource(session);
+    control.facts.line = source.decoder.counters;
     const actuator = { encoder: () => session.encoder, write: (bytes: Uint8Array) => link.write(bytes), nowNs };
     const status = new StatusReport({
       config,
@@ -131,9 +134,17 @@ export class Control {
     // For whoever finds the socket dead and wants to stop the robot by signal.
     writeFileSync(join(config.runtimeDirectory, 'control.pid'), `${process.pid}\n`);
 
+    const tellDelay = () => {
+      for (const { id, verdict, found, remedy } of control.delay?.budget().findings ?? []) {
+        if (verdict === 'fail' && id !== 'delay-samples') log.warn({ id, found, remedy }, 'delay budget');
+      }
+    };
+    // Slow the first time: better before the port is open than when somebody arms.
+    tellDelay();
     session.accepted$.subscribe(({ sensorRate }) => {
       if (!controllers.prepare(sensorRate))
         log.warn({ sensorRate }, 'the robot cannot be balanced at this sensor rate');
+      tellDelay();
     });
     session.state$.subscribe(() => control.sessionChanged());
     control.events$.subscribe(audit);
@@ -181,9 +192,13 @@ export class Control {
           onDisk: control.estop(source),
           confirmed: session.nextEstopEcho,
         }),
-        onState: (state, problem) => log.info({ state, problem }, 'e-stop client'),
+        onState: (state, problem) => {
+          control.surroundings.brokerLost = state !== 'connected';
+          log.info({ state, problem }, 'e-stop client');
+        },
       });
       status.estopClient = ear;
+      control.surroundings.brokerLost = true;
       ear.start();
       this.#stops.push(() => ear.stop());
     }
@@ -193,6 +208,7 @@ export class Control {
       control.repeat();
       // A reader that comes while no frames do.
       outbox.pump();
+      control.surroundings.rowsLost(outbox.counters.lost);
     }, REPEAT_INTERVAL);
     this.#stops.push(
       () => clearInterval(greeting),

@@ -7,6 +7,7 @@ import { headingTorque } from '../policy/heading.ts';
 import type { Robot } from '../robot/robot.ts';
 import { taskByName } from '../robot/tasks/tasks.ts';
 import { decimation, isUsableRate } from '../safety/arming.ts';
+import { type DelayLimits, delayLimits } from '../safety/delay-budget.ts';
 import type { TorqueRequest } from '../safety/guard.ts';
 import { inFallback, type SafetyState } from '../safety/supervisor.ts';
 import type { PolicyRunner } from './policy-runner.ts';
@@ -36,10 +37,15 @@ export class Controllers {
   /** for the failsafe table */
   lateness = 0;
   nonFinite = 0;
+  /** for how long the policy's action has been at or beyond the same end of its range [µs] */
+  saturatedUs = 0;
+  /** decisions in a row on an observation outside the range of the policy's manifest */
+  outOfRange = 0;
   readonly #robot: Robot;
   readonly #policies: ReadonlyMap<string, PolicyRunner>;
   readonly #nowNs: () => bigint;
   #rate: number;
+  #delayLimits: DelayLimits | undefined;
   #balancer: Balancer;
   #balancerInCharge = false;
   #mode: ArmedMode | undefined;
@@ -47,6 +53,8 @@ export class Controllers {
   #framesPerDecision = 1;
   #framesToDecision = 0;
   #action = 0;
+  /** +1 or -1 while the action is at that end of its range */
+  #saturatedEnd = 0;
   /** yaw to keep: that of the mode's first frame [rad] */
   #heading: number | undefined;
 
@@ -80,6 +88,14 @@ export class Controllers {
     }
   }
 
+  /** What delay the balancer tolerates at its rate; asked for the first time it takes a moment. */
+  get delayLimits(): DelayLimits {
+    if (this.#delayLimits?.rate !== this.#rate) {
+      this.#delayLimits = delayLimits(this.#robot, this.#rate, this.#balancer.design.gains);
+    }
+    return this.#delayLimits;
+  }
+
   /** The rate that the balancer is designed for [Hz]. */
   get rate(): number {
     return this.#rate;
@@ -94,8 +110,7 @@ export class Controllers {
     this.#framesToDecision = 0;
     this.#action = 0;
     this.#balancerInCharge = false;
-    this.lateness = 0;
-    this.nonFinite = 0;
+    this.#forgive();
     this.#heading = undefined;
   }
 
@@ -107,8 +122,7 @@ export class Controllers {
     const mode = this.#mode;
     if (safety.robotState !== 'running' || mode === undefined) {
       this.#balancerInCharge = false;
-      this.lateness = 0;
-      this.nonFinite = 0;
+      this.#forgive();
       return NOTHING;
     }
     const { yaw, yawRate } = tick.estimate;
@@ -123,12 +137,28 @@ export class Controllers {
       const velocity = mode.targetVelocity ?? taskByName(mode.task).targetVelocity;
       return this.#balance(tick, velocity, sentTorque, steering);
     }
+    this.#watchSaturation(tick.dtUs);
     if (tick.lost > 0) this.#framesToDecision -= tick.lost;
     this.#framesToDecision -= 1;
     // A frame that was overtaken is history; running the network on it would only delay the frame that counts.
     if (this.#framesToDecision > 0 || tick.superseded) return this.#heldAction(steering);
     this.#framesToDecision = this.#framesPerDecision;
     return this.#runPolicy(this.#policy, tick, sentTorque, steering);
+  }
+
+  /** Nothing is held against the controller that begins now. */
+  #forgive(): void {
+    this.lateness = 0;
+    this.nonFinite = 0;
+    this.saturatedUs = 0;
+    this.outOfRange = 0;
+  }
+
+  /** Counts the time that the action before this frame stood at one end of its range. */
+  #watchSaturation(dtUs: number): void {
+    const end = Math.abs(this.#action) >= 1 ? Math.sign(this.#action) : 0;
+    this.saturatedUs = end !== 0 && end === this.#saturatedEnd ? this.saturatedUs + dtUs : 0;
+    this.#saturatedEnd = end;
   }
 
   async #runPolicy(policy: PolicyRunner, tick: Observed, sentTorque: number, steering: number): Promise<Decision> {
@@ -144,6 +174,7 @@ export class Controllers {
     this.lateness = late ? this.lateness + LATE : Math.max(0, this.lateness - 1);
     const finite = Number.isFinite(action);
     this.nonFinite = finite ? 0 : this.nonFinite + 1;
+    this.outOfRange = policy.outOfRange ? this.outOfRange + 1 : 0;
     if (late || !finite) {
       const limits = limitBit(late ? 'policy-late' : 'non-finite');
       // The next frame is the policy's again, unless the failsafe table says otherwise by then.

@@ -3,7 +3,7 @@ import { of } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { loadRobot } from '../robot/robot.ts';
 import { Estimator, estimate } from './estimate.ts';
-import { leaning, sensors } from './frames.testing.ts';
+import { leaning, steadySensors } from './frames.testing.ts';
 import { sensed } from './ticks.testing.ts';
 
 const robot = loadRobot('wheel-legged');
@@ -11,7 +11,8 @@ const R = robot.wheels.radius;
 const angle = fc.double({ min: -1, max: 1, noNaN: true });
 
 /** Estimate of a single sample. */
-const once = (over: Parameters<typeof sensors>[0]) => new Estimator(robot).estimate(sensed({ sensors: sensors(over) }));
+const once = (over: Parameters<typeof steadySensors>[0]) =>
+  new Estimator(robot).estimate(sensed({ sensors: steadySensors(over) }));
 
 /** Estimates of samples that follow each other. */
 function follow(
@@ -102,7 +103,7 @@ describe('attitude', () => {
       const { estimate } = estimator.estimate(
         sensed({
           mcuTimeUs: 2000 * frame,
-          sensors: sensors({
+          sensors: steadySensors({
             hasAttitude: false,
             gyro: [0, 1, 0],
             acceleration: [-9.81 * Math.sin(before), 0, 9.81 * Math.cos(before)],

@@ -1,6 +1,15 @@
 import { map, type OperatorFunction } from 'rxjs';
 import type { Sensors } from '../protocol/messages.gen.ts';
-import { angleBetween, type LegJoints, pitchOf, rolled, tiltOf, upInBody, yawOf } from '../robot/kinematics.ts';
+import {
+  angleBetween,
+  type LegJoints,
+  pitchOf,
+  rolled,
+  tiltOf,
+  tiltRateOf,
+  upInBody,
+  yawOf,
+} from '../robot/kinematics.ts';
 import type { Robot } from '../robot/robot.ts';
 import { AttitudeFilter } from './attitude-filter.ts';
 import { RateMeter } from './rate-meter.ts';
@@ -48,6 +57,7 @@ export class Estimator {
     const attitude = sensors.hasAttitude ? { w, x, y, z } : this.#filter.update(gyro, acceleration, dtUs / 1e6);
     const pitch = pitchOf(attitude);
     const pitchRate = gyro[1];
+    const up = upInBody(attitude);
     const estimate = {
       x: this.#rolled(sensors.wheelPosition, sensors.legPosition, pitch),
       v: this.#rolled(sensors.wheelVelocity, sensors.legVelocity, pitchRate),
@@ -57,8 +67,9 @@ export class Estimator {
       yawRate: gyro[2],
       attitudeNorm: Math.hypot(attitude.w, attitude.x, attitude.y, attitude.z),
       specificForce: Math.hypot(...acceleration),
-      gravityError: angleBetween(upInBody(attitude), acceleration),
+      gravityError: angleBetween(up, acceleration),
       tilt: tiltOf(attitude),
+      tiltRate: tiltRateOf(up, gyro),
       angularRate: Math.max(...gyro.map(Math.abs)),
       wheelSpeed: Math.max(...sensors.wheelVelocity.map(Math.abs)),
     };

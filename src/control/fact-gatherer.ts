@@ -1,10 +1,16 @@
+import type { LinkCounters } from '../protocol/link-counters.ts';
+import type { Robot } from '../robot/robot.ts';
 import type { Facts } from '../safety/facts.ts';
+import { ImuWatch } from '../safety/imu-watch.ts';
+import { LeakyCount } from '../safety/leaky-count.ts';
 import type { SafetyState } from '../safety/supervisor.ts';
+import { WheelWatch } from '../safety/wheel-watch.ts';
 import type { Controllers } from './controllers.ts';
 import type { EstopLatch } from './estop-latch.ts';
 import type { McuSession } from './mcu-session.ts';
 import type { OperatorWatch } from './operator-watch.ts';
 import { OverrunCounter } from './overrun-counter.ts';
+import type { Surroundings } from './surroundings.ts';
 import type { Estimated } from './tick.ts';
 
 export interface FactSources {
@@ -12,10 +18,20 @@ export interface FactSources {
   readonly session: McuSession;
   readonly controllers: Controllers;
   readonly latch: EstopLatch;
+  readonly robot: Robot;
 }
 
 /** What is asked anew whenever the table is looked at, because it changes between frames. */
-type Momentary = 'estopLatched' | 'estopNotPersisted' | 'session' | 'silent' | 'linkOpen' | 'shuttingDown';
+type Momentary =
+  | 'estopLatched'
+  | 'estopNotPersisted'
+  | 'session'
+  | 'silent'
+  | 'linkOpen'
+  | 'shuttingDown'
+  | 'brokerLost'
+  | 'recorderBehind'
+  | 'diskFull';
 
 /** Frames in a row that the MCU did not hear, after which it is greeted anew: it may have missed that it was restarted. */
 const UNHEARD_FRAMES = 100;
@@ -26,6 +42,13 @@ export class FactGatherer {
   linkOpen = false;
   silent = false;
   shuttingDown = false;
+  /** of the line from the MCU, where there is one */
+  line: Readonly<LinkCounters> | undefined;
+  readonly #imu = new ImuWatch();
+  readonly #wheels: WheelWatch;
+  readonly #outOfOrder = new LeakyCount();
+  readonly #damaged = new LeakyCount();
+  readonly #surroundings: Surroundings;
   readonly #sources: FactSources;
   /** by slot of the `temperature` field */
   readonly #temperatures = new Map<number, number>();
@@ -37,8 +60,10 @@ export class FactGatherer {
   #wasActive = false;
   #restartsAtArming = 0;
 
-  constructor(sources: FactSources) {
+  constructor(sources: FactSources, surroundings: Surroundings) {
     this.#sources = sources;
+    this.#surroundings = surroundings;
+    this.#wheels = new WheelWatch(sources.robot);
   }
 
   /** A mode begins; the MCU may take some frames to become active. */
@@ -54,6 +79,7 @@ export class FactGatherer {
     const { session, controllers, operator } = this.#sources;
     const { sensors, estimate } = tick;
     this.#count(tick, before);
+    this.#watch(tick, before.robotState === 'running');
     if (sensors.temperature < 255) this.#temperatures.set(tick.wireSequence % 8, sensors.temperature);
     // The MCU leaves a latch only for idle, so what it says itself outranks what was last announced.
     if (sensors.state === 'idle' || sensors.state === 'active') session.latchCause = 'none';
@@ -70,8 +96,16 @@ export class FactGatherer {
       specificForce: estimate.specificForce,
       gravityError: estimate.gravityError,
       tilt: estimate.tilt,
+      tiltRate: estimate.tiltRate,
       angularRate: estimate.angularRate,
+      imuStuckUs: this.#imu.stuckUs,
+      attitudeError: this.#imu.attitudeError,
+      meanSpecificForce: this.#imu.meanSpecificForce,
       wheelSpeed: estimate.wheelSpeed,
+      wheelSlip: this.#wheels.slip,
+      apparentInertia: this.#wheels.apparentInertia,
+      legAngle: sensors.hasLegs ? Math.max(...sensors.legPosition.map(Math.abs)) : Number.NaN,
+      torqueError: this.#wheels.torqueError,
       battery: sensors.battery,
       temperature: this.#temperatures.size > 0 ? Math.max(...this.#temperatures.values()) : Number.NaN,
       mcuState: sensors.state,
@@ -83,6 +117,9 @@ export class FactGatherer {
       foreignHellos: session.foreignHellos,
       framesRefused: this.#framesRefused,
       framesDisobeyed: this.#framesDisobeyed,
+      framesUnheard: this.#framesUnheard,
+      framesOutOfOrder: this.#outOfOrder.value,
+      framesDamaged: this.#damaged.value,
       clockStuck: this.#clockStuck,
       // One that was active and is idle again must not be made active by the next command: it forgot that it was stopped.
       mcuRestarted:
@@ -91,7 +128,10 @@ export class FactGatherer {
       heartbeatLost: operator.isLost(tick.mcuTimeUs) && before.robotState === 'running',
       policyLateness: controllers.lateness,
       policyNonFinite: controllers.nonFinite,
+      policySaturatedUs: controllers.saturatedUs,
+      policyOutOfRange: controllers.outOfRange,
       overruns: this.overruns.inARow,
+      clockStep: this.#surroundings.clockStep(),
     });
   }
 
@@ -106,7 +146,38 @@ export class FactGatherer {
       shuttingDown: this.shuttingDown,
       estopLatched: latch.latched,
       estopNotPersisted: latch.notPersisted,
+      brokerLost: this.#surroundings.brokerLost,
+      recorderBehind: this.#surroundings.recorderBehind,
+      diskFull: this.#surroundings.diskFull,
     };
+  }
+
+  /** What a look at one frame does not show. */
+  #watch({ sensors, estimate, dtUs, first }: Estimated, running: boolean): void {
+    const dt = dtUs / 1e6;
+    const { gyro, acceleration, legVelocity, wheelVelocity } = sensors;
+    const [w, x, y, z] = sensors.attitude;
+    this.#imu.update({ gyro, acceleration, attitude: sensors.hasAttitude ? { w, x, y, z } : undefined, dt, first });
+    const { pitch, pitchRate, yawRate } = estimate;
+    this.#wheels.update({
+      groundSpeed: [
+        wheelVelocity[0] + legVelocity[0] + legVelocity[1] + pitchRate,
+        wheelVelocity[1] + legVelocity[2] + legVelocity[3] + pitchRate,
+      ],
+      wheelVelocity,
+      applied: sensors.wheelTorqueApplied,
+      measured: sensors.hasWheelTorque ? sensors.wheelTorqueMeasured : undefined,
+      pitchRate,
+      yawRate,
+      forwardAcceleration: acceleration[0] * Math.cos(pitch) + acceleration[2] * Math.sin(pitch),
+      dt,
+      // Wheels that nobody drives prove nothing: a robot that is being carried slips, in a way.
+      first: first || !running,
+    });
+    const { line } = this;
+    if (!line) return;
+    this.#outOfOrder.update(line.outOfOrder + line.duplicated, dt);
+    this.#damaged.update(damagedFrames(line), dt);
   }
 
   #count({ sensors, dtUs, first }: Estimated, { robotState }: SafetyState): void {
@@ -117,9 +188,9 @@ export class FactGatherer {
     this.#wasActive = running && (this.#wasActive || active);
     this.#clockStuck = !first && dtUs <= 0 ? this.#clockStuck + 1 : 0;
     this.#framesUnheard = sensors.commandFresh ? 0 : this.#framesUnheard + 1;
-    if (this.#framesUnheard >= UNHEARD_FRAMES) {
-      this.#framesUnheard = 0;
-      this.#sources.session.greetAnew();
-    }
+    if (this.#framesUnheard > 0 && this.#framesUnheard % UNHEARD_FRAMES === 0) this.#sources.session.greetAnew();
   }
 }
+
+const damagedFrames = (line: Readonly<LinkCounters>): number =>
+  line.oversized + line.malformed + line.truncated + line.corrupted + line.wrongLength + line.unknownValue;

@@ -5,13 +5,26 @@ import {
   type MessageKind,
   type MessageOf,
   PROTOCOL_VERSION,
+  RESOLUTION,
   SCHEMA_HASH,
   type Sensors,
 } from '../protocol/messages.gen.ts';
 import { McuSession } from './mcu-session.ts';
 
-/** What an upright robot at rest measures. */
-export const sensors = (over: Partial<Sensors> = {}): Sensors => ({
+let samples = 0;
+
+/** What an upright robot at rest measures. Like any live IMU it never says the same twice: the last bit flickers. */
+export const sensors = (over: Partial<Sensors> = {}): Sensors => {
+  samples += 1;
+  return steadySensors({
+    gyro: [(samples % 5) * RESOLUTION.sensors.gyro, 0, 0],
+    acceleration: [0, (samples % 5) * RESOLUTION.sensors.acceleration, 9.81],
+    ...over,
+  });
+};
+
+/** As `sensors`, but every sample is the same. */
+export const steadySensors = (over: Partial<Sensors> = {}): Sensors => ({
   kind: 'sensors',
   state: 'idle',
   hasAttitude: true,
@@ -90,6 +103,10 @@ export class McuWire {
 /** Takes what the host sends, as bytes, and shows it as messages. */
 export class HostTap {
   readonly frames: Frame[] = [];
+  /** what went out and nobody has taken yet, for a real MCU */
+  readonly bytes: Uint8Array[] = [];
+  /** bytes are kept for somebody */
+  keeps = false;
   /** what the port answers to a write */
   open = true;
   writes = 0;
@@ -97,6 +114,7 @@ export class HostTap {
 
   readonly write = (bytes: Uint8Array): boolean => {
     this.writes += 1;
+    if (this.open && this.keeps) this.bytes.push(bytes);
     if (this.open) this.frames.push(...this.#decoder.push(bytes));
     return this.open;
   };

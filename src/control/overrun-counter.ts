@@ -1,9 +1,12 @@
 import { Histogram } from '../histogram.ts';
+import { LatencyWindow } from './latency-window.ts';
 
 /** Answers that came later than the next frame. */
 export class OverrunCounter {
   /** arrival of a frame to the write of its answer [µs] */
   readonly latency = new Histogram();
+  /** the same, of the latest frames [µs] */
+  readonly recent = new LatencyWindow();
   /** all of them since the start */
   total = 0;
   /** the latest ones without one in time between */
@@ -17,6 +20,7 @@ export class OverrunCounter {
   add(latencyUs: number, periodUs: number, superseded: boolean): void {
     const waitedUs = superseded && periodUs > 0 ? periodUs : 0;
     this.latency.add(latencyUs + waitedUs);
+    this.recent.add(latencyUs + waitedUs);
     const late = superseded || latencyUs > periodUs;
     this.total += late ? 1 : 0;
     this.inARow = late ? this.inARow + 1 : 0;

@@ -37,6 +37,10 @@ export async function loadPolicies(
   for (const directory of bundleFolders(config.policies)) {
     const verdict = await vetBundle(directory, { robot, trust, now: Date.now() });
     const reasons = [...verdict.reasons];
+    const { policyAllowList } = config;
+    if (policyAllowList.length > 0 && !policyAllowList.includes(verdict.id)) {
+      reasons.push('not-allowed: it is not on policyAllowList of the configuration');
+    }
     if (policies.has(verdict.id)) reasons.push(`id: another bundle is called ${verdict.id} already`);
     if (verdict.manifest && observationSize(verdict.manifest.observation) > MAX_OBSERVATION) {
       reasons.push(`observation: longer than the ${MAX_OBSERVATION} numbers that a row can hold`);
@@ -103,6 +107,10 @@ class OnnxPolicy implements PolicyRunner {
 
   get observation(): readonly number[] {
     return this.#observation;
+  }
+
+  get outOfRange(): boolean {
+    return this.#observer.outOfRange;
   }
 
   reset(): void {

@@ -10,6 +10,7 @@ export class FakePolicy implements PolicyRunner {
   readonly torqueScale = 3;
   expires = Number.POSITIVE_INFINITY;
   observation: readonly number[] = [];
+  outOfRange = false;
   /** what the next decisions answer */
   action: number;
   /** how long each takes [ms] */

@@ -21,6 +21,8 @@ export interface PolicyRunner {
    * @returns the action, in units of `torqueScale`; anything at all may come out, and it may reject
    */
   decide(state: TaskState, sentTorque: number): Promise<number>;
+  /** the latest decision was made on a state outside the range that its manifest gives */
+  readonly outOfRange: boolean;
   /** the vector of the latest decision, scaled as the network saw it */
   readonly observation: readonly number[];
 }

@@ -91,6 +91,10 @@ export function requestHandler(parts: RequestParts): RequestHandler {
           parts.outbox.acknowledge(request.sequence);
           answer({ ok: true });
           break;
+        case 'recorder':
+          parts.control.surroundings.recorderReports(request.problem);
+          answer({ ok: true });
+          break;
         case 'subscribe':
           break; // the server's own business
       }

@@ -2,17 +2,20 @@ import { type Observable, Subject } from 'rxjs';
 import type { ArmedMode, Mode } from '../messages/mode.ts';
 import type { Refusal } from '../messages/requests.ts';
 import type { Robot } from '../robot/robot.ts';
+import { robotForTask } from '../robot/task-limits.ts';
 import { armingChecks, type ControllerInfo } from '../safety/arming.ts';
+import { Blend } from '../safety/blend.ts';
 import { type Facts, NO_FACTS } from '../safety/facts.ts';
 import { guard } from '../safety/guard.ts';
 import * as supervisor from '../safety/supervisor.ts';
 import type { Controllers } from './controllers.ts';
+import { DelayWatch } from './delay-watch.ts';
 import type { EstopLatch } from './estop-latch.ts';
 import { FactGatherer } from './fact-gatherer.ts';
 import type { McuSession } from './mcu-session.ts';
 import type { EpisodeClock } from './observe.ts';
 import type { OperatorWatch } from './operator-watch.ts';
-
+import { Surroundings } from './surroundings.ts';
 import type { Decided, Guarded } from './tick.ts';
 
 export interface RobotControlParts {
@@ -26,6 +29,10 @@ export interface RobotControlParts {
   readonly now: () => number;
   /** why a policy that was asked for is not there */
   readonly refusedPolicies: ReadonlyMap<string, string>;
+  /** wall clock [ms since 1970]; without one nobody watches it for jumps */
+  readonly wall?: () => number;
+  /** the wire, for the delay budget; without one nobody looks at it */
+  readonly delay?: { readonly baudRate: number; readonly enforce: boolean };
 }
 
 /** Something that a person may want to know, for the log and for whoever listens on the socket. */
@@ -45,9 +52,12 @@ export class RobotControl {
   readonly #parts: RobotControlParts;
   readonly #events = new Subject<ControlEvent>();
   readonly facts: FactGatherer;
+  readonly surroundings: Surroundings;
+  readonly delay: DelayWatch | undefined;
   #safety = supervisor.INITIAL_SAFETY_STATE;
   /** facts of the latest frame, or of what has happened since */
   #latest: Facts = NO_FACTS;
+  readonly #blend: Blend;
   #torque: readonly [number, number] = [0, 0];
   #echoedAt = Number.NEGATIVE_INFINITY;
   /** a reset is under way, and the number of the latch that it is to clear */
@@ -55,7 +65,17 @@ export class RobotControl {
 
   constructor(parts: RobotControlParts) {
     this.#parts = parts;
-    this.facts = new FactGatherer(parts);
+    this.#blend = new Blend(parts.robot);
+    this.surroundings = new Surroundings(parts);
+    this.facts = new FactGatherer(parts, this.surroundings);
+    this.delay =
+      parts.delay &&
+      new DelayWatch({
+        ...parts,
+        ...parts.delay,
+        latency: this.facts.overruns.recent,
+        announcedWatchdog: () => parts.session.peer?.watchdog ?? Number.NaN,
+      });
     if (parts.latch.latched) this.#safety = supervisor.estop(this.#safety);
     parts.session.estopEcho$.subscribe(() => this.#estopEchoed());
   }
@@ -83,24 +103,28 @@ export class RobotControl {
   /** One frame: facts, failsafe table, then the command that answers it. */
   guard(decided: Decided): Guarded {
     const { robot, session } = this.#parts;
-    this.#supervise(this.facts.gather(decided, this.#safety));
+    const dt = decided.dtUs / 1e6;
+    const ofTask = robotForTask(robot, decided.task);
+    this.#supervise(this.facts.gather(decided, this.#safety), ofTask);
+    const running = this.#safety.robotState === 'running';
+    const blended = this.#blend.apply({ ...decided, previous: this.#torque, running, dt });
     const { command, limits } = guard(
       {
         robotState: this.#safety.robotState,
-        request: decided.request,
+        request: blended.request,
         previous: this.#torque,
-        dt: decided.dtUs / 1e6,
+        dt,
         session: session.nonce,
         answers: decided.wireSequence,
       },
-      robot,
+      ofTask,
     );
     this.#torque = command.wheelTorque;
     return {
       ...decided,
       command,
       robotState: this.#safety.robotState,
-      limits: decided.requestLimits | limits,
+      limits: decided.requestLimits | blended.limits | limits,
       conditions: this.#safety.active,
     };
   }
@@ -144,8 +168,8 @@ export class RobotControl {
     if (this.#clearing && this.#parts.session.latch !== this.#clearing.latch) void this.estop('motor controller');
   }
 
-  #supervise(facts: Facts): void {
-    const { latch, robot } = this.#parts;
+  #supervise(facts: Facts, robot: Robot = this.#parts.robot): void {
+    const { latch } = this.#parts;
     this.#latest = facts;
     const before = this.#safety;
     this.#safety = supervisor.superviseFrame(before, facts, robot);
@@ -194,13 +218,10 @@ export class RobotControl {
 
   /** What the arming checks say of a mode now. */
   checks(mode: ArmedMode) {
-    return armingChecks(
-      mode,
-      this.#safety,
-      this.facts.refresh(this.#latest),
-      this.#controllerInfo(mode),
-      this.#parts.robot,
-    );
+    const facts = this.facts.refresh(this.#latest);
+    const robot = robotForTask(this.#parts.robot, mode.task);
+    const checks = armingChecks(mode, this.#safety, facts, this.#controllerInfo(mode), robot);
+    return [...checks, ...(this.delay?.checks() ?? [])];
   }
 
   /**

@@ -107,6 +107,7 @@ export class StatusReport {
           }
         : null,
       latencyUs: control.facts.overruns.latency.summary(),
+      delay: delayOf(control),
       counters: {
         ...this.#counters,
         overruns: control.facts.overruns.total,
@@ -124,6 +125,19 @@ export class StatusReport {
       refusedPolicies: Object.fromEntries(refused),
     };
   }
+}
+
+function delayOf({ delay }: RobotControl): Status['delay'] {
+  if (!delay) return null;
+  const { measured, ...budget } = delay.budget();
+  return {
+    ...budget,
+    shares: budget.shares.map((share) => ({ ...share })),
+    findings: budget.findings.map((finding) => ({ ...finding })),
+    samples: measured?.samples ?? 0,
+    p999: measured?.p999 ?? 0,
+    enforced: delay.enforced,
+  };
 }
 
 /** The numbers of a counters object under a common prefix. */

@@ -49,6 +49,8 @@ export interface Estimate {
   readonly gravityError: number;
   /** body z axis from the vertical [rad] */
   readonly tilt: number;
+  /** how fast the tilt grows [rad/s] */
+  readonly tiltRate: number;
   /** largest component of the angular rate [rad/s] */
   readonly angularRate: number;
   /** the faster wheel, relative to the shank [rad/s] */
@@ -95,7 +97,7 @@ export interface Guarded extends Decided {
   readonly command: SafeCommand;
   readonly robotState: RobotState;
   readonly limits: number;
-  readonly conditions: number;
+  readonly conditions: bigint;
 }
 
 /** actuate */

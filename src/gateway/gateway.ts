@@ -27,6 +27,8 @@ export class Gateway {
   /** not recording, and what was recorded before is on disk */
   #drained: boolean;
   #problem = '';
+  /** what control was told of the recorder */
+  #reported: '' | 'behind' | 'disk-full' = '';
   /** the run of control that rows come from now */
   #boot: bigint | undefined;
 
@@ -125,6 +127,16 @@ export class Gateway {
   #status(status: Status): void {
     this.#telemetry.battery = status.estimate?.battery ?? Number.NaN;
     this.#states.update(stateOf(status, this.#recordingState(), Date.now()));
+    this.#reportRecorder();
+  }
+
+  /** Control names in its reasons what only this process can see; said anew while it lasts, and once when it is over. */
+  #reportRecorder(): void {
+    const { problem } = this.#recorder;
+    const kind = problem === undefined ? '' : problem.kind === 'disk-full' ? 'disk-full' : 'behind';
+    if (kind === '' && this.#reported === '') return;
+    this.#reported = kind;
+    this.#control.request({ request: 'recorder', problem: kind }).catch(() => {});
   }
 
   #lost(problem: string): void {
@@ -134,6 +146,8 @@ export class Gateway {
 
   #troubled(kind: string, message: string): void {
     this.#problem = message;
+    // The recorder goes on, and holds nothing against the disk: the one thing that it does not remember as a problem.
+    if (kind === 'too-slow') this.#control.request({ request: 'recorder', problem: 'behind' }).catch(() => {});
     const event = { event: 'recording', kind, message };
     this.#log.warn(event, 'recording');
     this.#broker?.publishEvent({ ...event, schema: MQTT_SCHEMA, at: Date.now() });

@@ -14,7 +14,7 @@ const [sample] = fc.sample(anyRow, { numRuns: 1, seed: 1 });
 
 const rowAt = (mcuTimeUs: number, over: Partial<Row> = {}): Row => {
   if (!sample) throw new Error('no row');
-  return { ...sample, mcuTimeUs: BigInt(mcuTimeUs), limits: 0, conditions: 0, latencyUs: 100, ...over };
+  return { ...sample, mcuTimeUs: BigInt(mcuTimeUs), limits: 0, conditions: 0n, latencyUs: 100, ...over };
 };
 
 function thinned() {

@@ -13,7 +13,7 @@ const finite = (value: number | undefined): number | null =>
 export interface Between {
   /** masks over all of them */
   readonly limits: number;
-  readonly conditions: number;
+  readonly conditions: bigint;
   /** slowest of them [µs] */
   readonly latencyUs: number;
   /** [V], NaN if not known; rows do not hold it */
@@ -45,7 +45,7 @@ export function telemetryOf(row: Row, between: Between): TelemetryMessage {
   };
 }
 
-const NOTHING: Between = { limits: 0, conditions: 0, latencyUs: 0, battery: Number.NaN };
+const NOTHING: Between = { limits: 0, conditions: 0n, latencyUs: 0, battery: Number.NaN };
 
 /** Thins rows out to telemetry: the row that completes a period is published, and speaks for those before it. */
 export class TelemetryThinner {

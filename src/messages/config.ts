@@ -76,6 +76,16 @@ export const configSchema = z.strictObject({
     .max(10)
     .default(0.5)
     .describe('Share of its own period that a policy may take on this machine (p99) to be accepted.'),
+  delayCheck: z
+    .enum(['refuse', 'warn'])
+    .default('refuse')
+    .describe(
+      'Arming while the delay from sensor to torque does not fit the robot: `refuse` it, or only `warn`, which is for simulators whose time waits for the answer.',
+    ),
+  policyAllowList: z
+    .array(z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, { error: 'must be the id of a policy' }))
+    .default([])
+    .describe('Ids of the policies that may run; all others are refused. Empty: any that is verified.'),
   realTimePriority: z
     .int()
     .min(0)

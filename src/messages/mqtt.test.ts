@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { generatedDocs, staleDocs } from './generated-docs.ts';
+import { generatedDocs, staleDocs } from '../commands/docs/generated-docs.ts';
 import {
   allowedResponseTopic,
   commandRequest,

@@ -32,6 +32,8 @@ export const requestSchema = z.discriminatedUnion('request', [
   z.strictObject({ request: z.literal('heartbeat'), session: sessionSchema, counter: z.int().nonnegative() }),
   /** all rows up to this sequence are on disk; control need not keep them */
   z.strictObject({ request: z.literal('acknowledge'), sequence: z.int().nonnegative() }),
+  /** how the gateway's recorder does; whatever it says can only warn */
+  z.strictObject({ request: z.literal('recorder'), problem: z.enum(['', 'behind', 'disk-full']) }),
 ]);
 export type Request = z.output<typeof requestSchema>;
 

@@ -28,11 +28,11 @@ const plain: Row = {
   sequence: 4n,
   boot: 5n,
   policyHash: 6n,
-  dtUs: 7,
-  episode: 8,
-  step: 9,
-  limits: 10,
-  conditions: 11,
+  conditions: 7n,
+  dtUs: 8,
+  episode: 9,
+  step: 10,
+  limits: 11,
   state: [12, 13, 14, 15],
   nextState: [16, 17, 18, 19],
   observation: Array.from({ length: MAX_OBSERVATION }, (_, index) => 20 + index),
@@ -72,19 +72,19 @@ describe('an encoded row', () => {
   it('has the fixed layout that other programs read: little-endian, in order, each number aligned to its own size', () => {
     const bytes = encodeRow(plain);
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    // 6 u64, 5 u32, 24 + 6 f32, 8 u8: the running number of a field is also its value in `plain`.
-    const u64 = Array.from({ length: 6 }, (_, index) => Number(view.getBigUint64(8 * index, true)));
-    const u32 = Array.from({ length: 5 }, (_, index) => view.getUint32(48 + 4 * index, true));
-    const f32 = Array.from({ length: 30 }, (_, index) => view.getFloat32(68 + 4 * index, true));
+    // 7 u64, 4 u32, 24 + 6 f32, 8 u8: the running number of a field is also its value in `plain`.
+    const u64 = Array.from({ length: 7 }, (_, index) => Number(view.getBigUint64(8 * index, true)));
+    const u32 = Array.from({ length: 4 }, (_, index) => view.getUint32(56 + 4 * index, true));
+    const f32 = Array.from({ length: 30 }, (_, index) => view.getFloat32(72 + 4 * index, true));
     expect([...u64, ...u32, ...f32]).toEqual(Array.from({ length: 41 }, (_, index) => index + 1));
-    expect([...bytes.subarray(188)]).toEqual([1, 0, 0, 0, 0, 0, MAX_OBSERVATION, 0]);
-    expect(bytes.length).toBe(196);
-    expect(ROW_BYTES).toBe(196);
+    expect([...bytes.subarray(192)]).toEqual([2, 0, 0, 0, 0, 0, MAX_OBSERVATION, 0]);
+    expect(bytes.length).toBe(200);
+    expect(ROW_BYTES).toBe(200);
   });
 
   it('gives the bytes of an observation that is not there no value', () => {
     const bytes = encodeRow({ ...plain, observation: [1] });
-    expect([...bytes.subarray(104, 164)].every((byte) => byte === 0)).toBe(true);
+    expect([...bytes.subarray(108, 168)].every((byte) => byte === 0)).toBe(true);
     expect(decodeRow(bytes)?.observation).toEqual([1]);
   });
 });
@@ -97,11 +97,11 @@ describe('bytes that are no row', () => {
   });
 
   it.each([
-    ['another layout', 188, 2],
-    ['a task that does not exist', 189, 2],
-    ['a robot state that does not exist', 190, 5],
-    ['a controller that does not exist', 191, 3],
-    ['an observation longer than there is room for', 194, MAX_OBSERVATION + 1],
+    ['another layout', 192, 1],
+    ['a task that does not exist', 193, 2],
+    ['a robot state that does not exist', 194, 5],
+    ['a controller that does not exist', 195, 3],
+    ['an observation longer than there is room for', 198, MAX_OBSERVATION + 1],
   ])('are not taken when they name %s', (_what, offset, value) => {
     const bytes = encodeRow(plain);
     expect(decodeRow(bytes)).toBeDefined();

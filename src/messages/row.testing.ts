@@ -20,7 +20,7 @@ export const anyRow: fc.Arbitrary<Row> = fc.record({
   episode: u32,
   step: u32,
   limits: u32,
-  conditions: u32,
+  conditions: u64,
   state: four,
   nextState: four,
   observation: fc.array(double, { maxLength: MAX_OBSERVATION }),

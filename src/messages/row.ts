@@ -14,11 +14,11 @@ export const ROW_LAYOUT = [
   ['sequence', 'u64'],
   ['boot', 'u64'],
   ['policyHash', 'u64'],
+  ['conditions', 'u64'],
   ['dtUs', 'u32'],
   ['episode', 'u32'],
   ['step', 'u32'],
   ['limits', 'u32'],
-  ['conditions', 'u32'],
   ['state', 'f32', 4],
   ['nextState', 'f32', 4],
   ['observation', 'f32', 16],
@@ -41,7 +41,8 @@ export const ROW_LAYOUT = [
 /** Types of fields; names and sizes are those of the wire protocol. */
 export type FieldType = 'u8' | 'u32' | 'u64' | 'f32';
 
-export const ROW_LAYOUT_VERSION = 1;
+/** 2: `conditions` has 64 bits. */
+export const ROW_LAYOUT_VERSION = 2;
 
 /** Longest observation that a row holds; longer ones are refused when the policy is loaded. */
 export const MAX_OBSERVATION = 16;
@@ -71,7 +72,7 @@ export interface Row {
   /** what acted on the request, bits of `LIMITS` */
   limits: number;
   /** failsafe conditions that were active, bits of the failsafe table */
-  conditions: number;
+  conditions: bigint;
   /** x [m], v [m/s], pitch [rad], pitch rate [rad/s] */
   state: readonly number[];
   nextState: readonly number[];
@@ -111,8 +112,8 @@ export const ROW_BYTES = end;
 
 const at = (name: (typeof ROW_LAYOUT)[number][0]): number => OFFSET.get(name) ?? 0;
 
-const U64 = ['monotonicNs', 'wallNs', 'mcuTimeUs', 'sequence', 'boot', 'policyHash'] as const;
-const U32 = ['dtUs', 'episode', 'step', 'limits', 'conditions'] as const;
+const U64 = ['monotonicNs', 'wallNs', 'mcuTimeUs', 'sequence', 'boot', 'policyHash', 'conditions'] as const;
+const U32 = ['dtUs', 'episode', 'step', 'limits'] as const;
 const F32 = ['requestedTorque', 'commandedTorque', 'appliedTorque', 'measuredTorque', 'reward', 'latencyUs'] as const;
 const F32_ARRAYS = ['state', 'nextState', 'observation'] as const;
 
@@ -167,7 +168,7 @@ export function decodeRow(bytes: Uint8Array): Row | undefined {
     episode: u32('episode'),
     step: u32('step'),
     limits: u32('limits'),
-    conditions: u32('conditions'),
+    conditions: u64('conditions'),
     state: floats('state', 4),
     nextState: floats('nextState', 4),
     observation: floats('observation', observationLength),

@@ -19,6 +19,7 @@ export const LIMITS = [
   'slew',
   'fallback',
   'policy-late',
+  'blend',
 ] as const;
 export const limitSchema = z.enum(LIMITS);
 export type Limit = z.output<typeof limitSchema>;

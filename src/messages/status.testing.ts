@@ -24,6 +24,7 @@ export const statusOf = (over: Partial<Status> = {}): Status => ({
   },
   estimate: { x: 0, v: 0, pitch: 0, pitchRate: 0, tilt: 0, torque: 0, battery: 24 },
   latencyUs: { count: 0, p50: 0, p99: 0, p999: 0, max: 0 },
+  delay: null,
   counters: {},
   link: { path: '/dev/null', open: true, lastProblem: '' },
   controllers: [],

@@ -10,6 +10,30 @@ const histogramSchema = z.strictObject({
   max: z.number(),
 });
 
+/** Where the delay from sampling to torque goes and what the robot's unstable pole leaves [ms]; see safety/delay-budget.ts. */
+const delaySchema = z.strictObject({
+  rate: z.number(),
+  unstablePole: z.number(),
+  tolerable: z.number(),
+  interruption: z.number(),
+  shares: z.array(z.strictObject({ id: z.string(), ms: z.number(), source: z.string() })),
+  spent: z.number(),
+  watchdog: z.number(),
+  /** the p99.9 latency, and the latest answers that it is taken over */
+  p999: z.number(),
+  samples: z.number(),
+  findings: z.array(
+    z.strictObject({
+      id: z.string(),
+      verdict: z.enum(['pass', 'warn', 'fail']),
+      found: z.string(),
+      remedy: z.string(),
+    }),
+  ),
+  /** what does not fit refuses arming */
+  enforced: z.boolean(),
+});
+
 /** What `control` knows of itself and the robot. Numbers that are not known are null. */
 export const statusSchema = z.strictObject({
   name: z.string(),
@@ -51,6 +75,7 @@ export const statusSchema = z.strictObject({
     .nullable(),
   /** arrival of a sensor frame to the write of its answer [µs] */
   latencyUs: histogramSchema,
+  delay: delaySchema.nullable(),
   counters: z.record(z.string(), z.number()),
   link: z.strictObject({ path: z.string(), open: z.boolean(), lastProblem: z.string() }),
   controllers: z.array(z.strictObject({ id: z.string(), task: z.string(), rate: z.number() })),

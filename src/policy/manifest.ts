@@ -18,6 +18,11 @@ const observationTermSchema = z.strictObject({
     .refine(([low, high]) => low < high, { error: 'must rise' })
     .nullable()
     .default(null),
+  /** least and greatest raw value in the data that the policy was trained on, with what its author allows beyond */
+  range: z
+    .tuple([z.number(), z.number()])
+    .refine(([low, high]) => low < high, { error: 'must rise' })
+    .optional(),
 });
 
 const observationSchema = z.strictObject({

@@ -15,18 +15,34 @@ export class Observer {
   /** the latest observations, oldest first; the same array every time */
   readonly #vector: Float32Array;
   readonly #raw = new Float64Array(slots.length);
-  readonly #terms: readonly { readonly slot: number; scale: number; offset: number; low: number; high: number }[];
+  readonly #terms: readonly {
+    readonly slot: number;
+    readonly scale: number;
+    readonly offset: number;
+    readonly low: number;
+    readonly high: number;
+    readonly least: number;
+    readonly most: number;
+  }[];
+  #outOfRange = false;
   #empty = true;
 
   constructor({ terms, history }: ObservationSpec) {
     this.#vector = new Float32Array(terms.length * history);
-    this.#terms = terms.map(({ name, scale, offset, clip }) => ({
+    this.#terms = terms.map(({ name, scale, offset, clip, range }) => ({
       slot: slots.indexOf(name),
       scale,
       offset,
       low: clip?.[0] ?? Number.NEGATIVE_INFINITY,
       high: clip?.[1] ?? Number.POSITIVE_INFINITY,
+      least: range?.[0] ?? Number.NEGATIVE_INFINITY,
+      most: range?.[1] ?? Number.POSITIVE_INFINITY,
     }));
+  }
+
+  /** A raw value of the latest observation was outside its term's `range`; one that is not a number is. */
+  get outOfRange(): boolean {
+    return this.#outOfRange;
   }
 
   /** Forgets the history; the next observation fills all of it. */
@@ -52,9 +68,12 @@ export class Observer {
     const newest = vector.length - width;
     vector.copyWithin(0, width);
     let at = newest;
-    for (const { slot, scale, offset, low, high } of this.#terms) {
+    this.#outOfRange = false;
+    for (const { slot, scale, offset, low, high, least, most } of this.#terms) {
       // NaN passes: the guard refuses what comes of it, a clip must not make a number of it.
-      const value = ((raw[slot] ?? Number.NaN) - offset) * scale;
+      const unscaled = raw[slot] ?? Number.NaN;
+      if (!(unscaled >= least && unscaled <= most)) this.#outOfRange = true;
+      const value = (unscaled - offset) * scale;
       vector[at++] = Math.min(high, Math.max(low, value));
     }
     if (this.#empty) {

@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { ROW_BYTES } from '../messages/row.ts';
 import type { RecorderLimits } from './limits.ts';
 import { Recorder, type RecorderProblem } from './recorder.ts';
 import { range, rowsIn, TroubledDisk, temporaryFolder, until, VirtualClock } from './recording.testing.ts';
@@ -103,7 +104,7 @@ describe('a row', () => {
 
   it('of an unknown layout is counted', async () => {
     const { recorder } = await recording();
-    recorder.row(new Uint8Array(196));
+    recorder.row(new Uint8Array(ROW_BYTES));
     recorder.row(new Uint8Array(3));
     expect(recorder.counters.rowsMalformed).toBe(2);
   });
@@ -186,7 +187,7 @@ describe('a disk that is too slow', () => {
     const release = disk.hold();
     rows(1, 2000);
     const { rowsTaken, rowsDropped } = recorder.counters;
-    expect(rowsTaken).toBe(Math.floor(100_000 / 231));
+    expect(rowsTaken).toBe(Math.floor(100_000 / (31 + 4 + ROW_BYTES)));
     expect(rowsDropped).toBe(2000 - rowsTaken);
     expect(problems).toEqual(['too-slow']);
     release();

@@ -13,7 +13,7 @@ const template: Row = {
   episode: 1,
   step: 0,
   limits: 0,
-  conditions: 0,
+  conditions: 0n,
   state: [0, 0, 0, 0],
   nextState: [0, 0, 0, 0],
   observation: [],

@@ -4,8 +4,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { anyRow } from '../messages/row.testing.ts';
 import { CONTROLLER_KINDS, decodeRow, encodeRow, MAX_OBSERVATION, ROW_BYTES } from '../messages/row.ts';
-import { ROBOT_STATES } from '../messages/states.ts';
+import { LIMITS, ROBOT_STATES } from '../messages/states.ts';
 import { taskNames } from '../robot/tasks/tasks.ts';
+import { CONDITION_IDS, conditionBit } from '../safety/failsafe-table.ts';
 import { cdrOfRow, rosFieldName, rowOfCdr, TRANSITION_SCHEMA } from './transition-schema.ts';
 
 const reader = new MessageReader<Record<string, unknown>>(parse(TRANSITION_SCHEMA, { ros2: true }));
@@ -55,5 +56,10 @@ describe('a row as a ROS 2 message', () => {
     expect(named.get('TASK_MOVING_STRAIGHT')).toBe(taskNames.indexOf('moving-straight'));
     expect(named.get('ROBOT_STATE_ESTOPPED')).toBe(ROBOT_STATES.indexOf('estopped'));
     expect(named.get('CONTROLLER_POLICY')).toBe(CONTROLLER_KINDS.indexOf('policy'));
+    expect(named.get('LIMIT_SLEW')).toBe(LIMITS.indexOf('slew'));
+    for (const [bit, id] of CONDITION_IDS.entries()) {
+      expect(named.get(`CONDITION_${id.toUpperCase().replaceAll('-', '_')}`)).toBe(bit);
+      expect(conditionBit(id)).toBe(1n << BigInt(bit));
+    }
   });
 });

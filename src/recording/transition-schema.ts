@@ -1,6 +1,7 @@
 import { CONTROLLER_KINDS, type FieldType, ROW_BYTES, ROW_LAYOUT, ROW_LAYOUT_VERSION } from '../messages/row.ts';
-import { ROBOT_STATES } from '../messages/states.ts';
+import { LIMITS, ROBOT_STATES } from '../messages/states.ts';
 import { taskNames } from '../robot/tasks/tasks.ts';
+import { CONDITION_IDS } from '../safety/failsafe-table.ts';
 
 /**
  * Rows in a form that other people's tools read: a ROS 2 message in CDR. The row's layout is aligned so that its bytes
@@ -29,6 +30,9 @@ export const TRANSITION_SCHEMA = [
   ...constants('TASK', taskNames),
   ...constants('ROBOT_STATE', ROBOT_STATES),
   ...constants('CONTROLLER', CONTROLLER_KINDS),
+  '# bit numbers in `limits` and `conditions`',
+  ...constants('LIMIT', LIMITS),
+  ...constants('CONDITION', CONDITION_IDS),
   ...fields,
   '',
 ].join('\n');

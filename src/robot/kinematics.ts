@@ -80,3 +80,58 @@ export function rolled(robot: Robot, left: LegJoints, right: LegJoints, pitch: n
   const mean = (left.wheel + left.hip + left.knee + right.wheel + right.hip + right.knee) / 2;
   return robot.wheels.radius * (mean + pitch);
 }
+
+/** Angle of the rotation from one attitude to another, 0 to π [rad]; their lengths need not be 1. */
+export function angleBetweenAttitudes(a: Quaternion, b: Quaternion): number {
+  const lengths = Math.hypot(a.w, a.x, a.y, a.z) * Math.hypot(b.w, b.x, b.y, b.z);
+  // vector part of a⁻¹ b: its sine keeps small angles exact, which the cosine alone would round away
+  const x = a.w * b.x - a.x * b.w - a.y * b.z + a.z * b.y;
+  const y = a.w * b.y + a.x * b.z - a.y * b.w - a.z * b.x;
+  const z = a.w * b.z - a.x * b.y + a.y * b.x - a.z * b.w;
+  const cosine = a.w * b.w + a.x * b.x + a.y * b.y + a.z * b.z;
+  if (!(lengths > 0)) return Number.NaN;
+  return 2 * Math.atan2(Math.hypot(x, y, z), Math.abs(cosine));
+}
+
+/**
+ * The attitude after turning at a body rate for a while.
+ * @param rate [rad/s]
+ * @param dt [s]
+ */
+export function integrateRate({ w, x, y, z }: Quaternion, rate: Vector, dt: number): Quaternion {
+  const angle = Math.hypot(rate[0], rate[1], rate[2]) * dt;
+  const cosine = Math.cos(angle / 2);
+  // sin(φ/2)/φ, which is 1/2 at rest
+  const share = dt * (angle > 1e-9 ? Math.sin(angle / 2) / angle : 0.5);
+  const [p, q, r] = [rate[0] * share, rate[1] * share, rate[2] * share];
+  return {
+    w: w * cosine - x * p - y * q - z * r,
+    x: x * cosine + w * p + y * r - z * q,
+    y: y * cosine + w * q - x * r + z * p,
+    z: z * cosine + w * r + x * q - y * p,
+  };
+}
+
+/** A share of the way from one attitude to another, on the shorter side; of length 1. */
+export function turnTowards(from: Quaternion, to: Quaternion, share: number): Quaternion {
+  const part = Math.min(1, Math.max(0, share));
+  const sign = from.w * to.w + from.x * to.x + from.y * to.y + from.z * to.z < 0 ? -part : part;
+  const w = (1 - part) * from.w + sign * to.w;
+  const x = (1 - part) * from.x + sign * to.x;
+  const y = (1 - part) * from.y + sign * to.y;
+  const z = (1 - part) * from.z + sign * to.z;
+  const length = Math.hypot(w, x, y, z) || 1;
+  return { w: w / length, x: x / length, y: y / length, z: z / length };
+}
+
+/**
+ * How fast the tilt grows [rad/s]. Upright it has no direction yet, and any turn but that about the vertical makes it grow.
+ * @param up the world's up axis in the body frame
+ * @param rate body angular rate [rad/s]
+ */
+export function tiltRateOf(up: Vector, rate: Vector): number {
+  const sine = Math.hypot(up[0], up[1]);
+  // u̇ = −ω × u, of which the z component is −cos'(tilt)
+  if (sine > 1e-3) return (rate[0] * up[1] - rate[1] * up[0]) / sine;
+  return Math.hypot(rate[0], rate[1]);
+}

@@ -82,9 +82,39 @@ export const robotSchema = z.strictObject({
     armingRate: quantity('rad/s'),
     /** forward speed that an operator may ask for */
     targetVelocity: quantity('m/s'),
+    /** no part of this robot turns faster unless it was thrown */
+    angularRate: quantity('rad/s', positive),
+    /** a tilt that its rate over this time carries beyond `tilt` is a fall: one over the unstable pole */
+    fallHorizon: quantity('s', positive),
+    /** below this tilt no fall is predicted, however fast it grows */
+    fallTilt: quantity('rad'),
+    /** speed of the wheels against that of the body over them */
+    wheelSlip: quantity('m/s', positive),
+    /** torque per wheel acceleration below which a wheel carries nothing: between its own inertia and that on the ground */
+    contactInertia: quantity('kg·m²', positive),
+    /** measured less applied torque of one wheel, mean of 0.25 s */
+    torqueError: quantity('N·m', positive),
+    /** nearly empty */
     batteryMinimum: quantity('V'),
+    /** empty: no driving about any more */
+    batteryEmpty: quantity('V'),
+    /** the supply breaks down under load */
+    batteryCollapse: quantity('V'),
     temperatureMaximum: quantity('°C'),
+    /** the windings or the magnets suffer */
+    temperatureCritical: quantity('°C'),
   }),
+  /** limits of single tasks, each stricter than the one of `limits` that it stands for */
+  tasks: z
+    .partialRecord(
+      z.enum(['standing-still', 'moving-straight']),
+      z.strictObject({
+        wheelTorque: quantity('N·m', positive).optional(),
+        wheelSpeed: quantity('rad/s', positive).optional(),
+        targetVelocity: quantity('m/s').optional(),
+      }),
+    )
+    .default({}),
   timing: z.strictObject({
     /** the MCU brakes, latched, after this time without a valid command */
     mcuWatchdog: quantity('ms', positive),
@@ -96,6 +126,12 @@ export const robotSchema = z.strictObject({
     brakeTime: quantity('s', positive),
     /** torque command to torque, beyond the sampling itself; the balancer plans with it */
     actuationDelay: quantity('ms'),
+    /** age of a sample when the MCU begins to send it */
+    sensingDelay: quantity('ms'),
+    /** how long a policy may ask for all the torque that there is */
+    policySaturation: quantity('s', positive),
+    /** time over which the step between two controllers is faded out; 0 takes it at once */
+    blend: quantity('s', { min: 0, max: 0.5 }),
   }),
   mcu: z.strictObject({
     /** each wheel; the most that a drive gives, where the MCU clamps */
@@ -141,6 +177,17 @@ export function loadRobot(nameOrPath: string): Robot {
       `${path}: timing.commandTimeToLive ${robot.timing.commandTimeToLive} ms is not below timing.mcuWatchdog ${robot.timing.mcuWatchdog} ms`,
       'a command must die before the watchdog that guards it; lower commandTimeToLive',
     );
+  }
+  for (const [task, limits] of Object.entries(robot.tasks)) {
+    for (const [name, value] of Object.entries(limits)) {
+      const general = robot.limits[name as keyof typeof limits];
+      if (value === undefined || value <= general) continue;
+      throw new EdgeError(
+        'robotInvalid',
+        `${path}: tasks.${task}.${name} ${value} is above limits.${name} ${general}`,
+        'a task may only be stricter than the robot; lower it, or raise the limit of the robot',
+      );
+    }
   }
   return { ...robot, directory: dirname(path) };
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { LIMITS, ROBOT_STATES } from '../messages/states.ts';
 import { McuState } from '../protocol/messages.gen.ts';
-import { type Facts, NO_FACTS } from './facts.ts';
+import type { Facts } from './facts.ts';
 
 /** Generators for property tests. Any number at all: NaN, infinities, subnormals, negative zero. */
 export const anyNumber = fc.oneof(fc.double(), fc.constantFrom(Number.NaN, Number.POSITIVE_INFINITY, -1e308, 0, -0));
@@ -23,8 +23,16 @@ export const anyFacts: fc.Arbitrary<Facts> = fc.record({
   specificForce: anyNumber,
   gravityError: anyNumber,
   tilt: anyNumber,
+  tiltRate: anyNumber,
   angularRate: anyNumber,
+  imuStuckUs: anyNumber,
+  attitudeError: anyNumber,
+  meanSpecificForce: anyNumber,
   wheelSpeed: anyNumber,
+  wheelSlip: anyNumber,
+  apparentInertia: anyNumber,
+  legAngle: anyNumber,
+  torqueError: anyNumber,
   battery: anyNumber,
   temperature: anyNumber,
   mcuState: fc.constantFrom(...Object.values(McuState)),
@@ -37,39 +45,26 @@ export const anyFacts: fc.Arbitrary<Facts> = fc.record({
   foreignHellos: fc.nat(3),
   framesRefused: fc.nat(50),
   framesDisobeyed: fc.nat(50),
+  framesUnheard: fc.nat(10),
+  framesOutOfOrder: anyNumber,
+  framesDamaged: anyNumber,
   clockStuck: fc.nat(5),
   shuttingDown: fc.boolean(),
   heartbeatLost: fc.boolean(),
   mcuRestarted: fc.boolean(),
   policyLateness: fc.nat(20),
   policyNonFinite: fc.nat(3),
+  policySaturatedUs: anyNumber,
+  policyOutOfRange: fc.nat(10),
   overruns: fc.nat(10),
   silent: fc.boolean(),
   linkOpen: fc.boolean(),
   estopLatched: fc.boolean(),
   estopNotPersisted: fc.boolean(),
+  brokerLost: fc.boolean(),
+  recorderBehind: fc.boolean(),
+  diskFull: fc.boolean(),
+  clockStep: anyNumber,
 });
 
-/** A robot on which nothing is wrong: upright, at rest, greeted, 200 Hz. */
-export const goodFacts: Facts = {
-  ...NO_FACTS,
-  mcuTimeUs: 1_000_000,
-  dtUs: 5000,
-  framesInARow: 1000,
-  rate: 200,
-  nominalRate: 200,
-  estimateFinite: true,
-  attitudeNorm: 1,
-  specificForce: 9.8,
-  gravityError: 0.01,
-  tilt: 0.01,
-  angularRate: 0.01,
-  wheelSpeed: 0.1,
-  battery: 24,
-  temperature: 35,
-  session: 'accepted',
-  announcedWatchdog: 50,
-  announcedRobot: 'wheel-legged',
-  heard: true,
-  linkOpen: true,
-};
+export { GOOD_FACTS as goodFacts } from './examples.ts';

@@ -27,10 +27,26 @@ export interface Facts {
   readonly gravityError: number;
   /** body z axis from the vertical [rad] */
   readonly tilt: number;
+  /** how fast the tilt grows [rad/s] */
+  readonly tiltRate: number;
   /** largest component of the angular rate [rad/s] */
   readonly angularRate: number;
+  /** for how long gyro or accelerometer has said the same to the last bit [µs] */
+  readonly imuStuckUs: number;
+  /** between the attitude and the integral of the gyro over the latest second [rad]; 0 for an IMU without attitude */
+  readonly attitudeError: number;
+  /** length of the accelerometer's vector, mean of half a second [m/s²] */
+  readonly meanSpecificForce: number;
   /** the faster wheel, relative to the shank [rad/s] */
   readonly wheelSpeed: number;
+  /** speed of the wheels' contact less that of the body over it, by gyro and accelerometer [m/s] */
+  readonly wheelSlip: number;
+  /** torque per wheel acceleration, of the wheel that has more of it [kg·m²]; infinite where too little happens to tell */
+  readonly apparentInertia: number;
+  /** leg joint farthest from zero [rad]; NaN if none is measured */
+  readonly legAngle: number;
+  /** measured less applied torque, mean of 0.25 s, the worse wheel [N·m]; NaN if none is measured */
+  readonly torqueError: number;
   /** [V] */
   readonly battery: number;
   /** hottest known drive or board [°C]; NaN if none is measured */
@@ -53,6 +69,12 @@ export interface Facts {
   readonly framesRefused: number;
   /** frames on which the MCU was active although this host wants it otherwise; 0 when it is not */
   readonly framesDisobeyed: number;
+  /** frames in a row on which the MCU had no command within its time to live */
+  readonly framesUnheard: number;
+  /** frames dropped in the latest second because they came twice or too late; counted with a leak */
+  readonly framesOutOfOrder: number;
+  /** frames dropped in the latest second because they were damaged; counted with a leak */
+  readonly framesDamaged: number;
   /** frames in a row without any time between them, by the MCU's clock */
   readonly clockStuck: number;
   /** this process was told to end */
@@ -65,6 +87,10 @@ export interface Facts {
   readonly policyLateness: number;
   /** policy results in a row with a number that is not finite */
   readonly policyNonFinite: number;
+  /** for how long the policy's action has been at or beyond the same end of its range [µs] */
+  readonly policySaturatedUs: number;
+  /** policy decisions in a row on an observation outside the range of its manifest */
+  readonly policyOutOfRange: number;
   /** answers in a row that took longer than a frame period */
   readonly overruns: number;
   /** no byte for `timing.sensorSilence` */
@@ -75,6 +101,14 @@ export interface Facts {
   readonly estopLatched: boolean;
   /** the latch could not be written to disk */
   readonly estopNotPersisted: boolean;
+  /** a broker is configured and there is no connection to it */
+  readonly brokerLost: boolean;
+  /** the gateway said, a moment ago, that it does not keep up; or rows were lost in control's own memory */
+  readonly recorderBehind: boolean;
+  /** the gateway said, a moment ago, that the disk is full */
+  readonly diskFull: boolean;
+  /** largest jump of the wall clock against the monotonic one within 10 s [s] */
+  readonly clockStep: number;
 }
 
 /** Facts before the first frame. */
@@ -90,8 +124,16 @@ export const NO_FACTS: Facts = {
   specificForce: Number.NaN,
   gravityError: Number.NaN,
   tilt: Number.NaN,
+  tiltRate: Number.NaN,
   angularRate: Number.NaN,
+  imuStuckUs: 0,
+  attitudeError: 0,
+  meanSpecificForce: Number.NaN,
   wheelSpeed: Number.NaN,
+  wheelSlip: 0,
+  apparentInertia: Number.POSITIVE_INFINITY,
+  legAngle: Number.NaN,
+  torqueError: Number.NaN,
   battery: Number.NaN,
   temperature: Number.NaN,
   mcuState: 'idle',
@@ -104,15 +146,24 @@ export const NO_FACTS: Facts = {
   foreignHellos: 0,
   framesRefused: 0,
   framesDisobeyed: 0,
+  framesUnheard: 0,
+  framesOutOfOrder: 0,
+  framesDamaged: 0,
   clockStuck: 0,
   shuttingDown: false,
   heartbeatLost: false,
   mcuRestarted: false,
   policyLateness: 0,
   policyNonFinite: 0,
+  policySaturatedUs: 0,
+  policyOutOfRange: 0,
   overruns: 0,
   silent: false,
   linkOpen: false,
   estopLatched: false,
   estopNotPersisted: false,
+  brokerLost: false,
+  recorderBehind: false,
+  diskFull: false,
+  clockStep: 0,
 };

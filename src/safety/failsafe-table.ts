@@ -1,27 +1,12 @@
-import type { Action } from '../messages/states.ts';
-import type { Robot } from '../robot/robot.ts';
+import type { Condition } from './condition.ts';
+import { SURROUNDING_CONDITIONS } from './conditions/around.ts';
+import { IMU_CONDITIONS } from './conditions/imu.ts';
+import { LINE_CONDITIONS } from './conditions/line.ts';
+import { MOTOR_CONDITIONS } from './conditions/motors.ts';
+import { POLICY_CONDITIONS } from './conditions/policy.ts';
 import type { Facts } from './facts.ts';
 
-/** When an active condition stops being active. Each later one includes those before it. */
-export type Clears = 'itself' | 'new-mode' | 'disarm' | 'reset';
-
-/** One row of the failsafe table. */
-export interface Condition {
-  readonly id: string;
-  /** what it means, for a tired person */
-  readonly says: string;
-  /** what to do about it */
-  readonly remedy: string;
-  /** least that happens while it is active; highest of all active ones wins */
-  readonly action: Action;
-  readonly clears: Clears;
-  /** sensor frames in a row for which it must hold */
-  readonly debounce: number;
-  /** where the threshold comes from */
-  readonly source: string;
-  /** NaN in the facts must make this true where NaN is dangerous: compare so that it does */
-  readonly holds: (facts: Facts, robot: Robot) => boolean;
-}
+export type { Clears, Condition } from './condition.ts';
 
 /** Rate deviation that is still the same rate. */
 const RATE_TOLERANCE = 0.05;
@@ -33,7 +18,8 @@ const rateIsOff = (facts: Facts) => Math.abs(facts.rate / facts.nominalRate - 1)
 
 /**
  * The failsafe table: condition → action → when it clears. Order is the order of bits in a row's `conditions` mask, so
- * new conditions go to the end. Guard, CLI, tests and console all step through this one table.
+ * new conditions go to the end, as a new list of `conditions/`
+ * or of an own file. Guard, CLI, tests and console all step through this one table.
  */
 export const FAILSAFE_TABLE = [
   {
@@ -43,6 +29,7 @@ export const FAILSAFE_TABLE = [
     action: 'estop',
     clears: 'reset',
     debounce: 1,
+    threshold: () => 'anybody said stop',
     source: 'DESIGN: stopping is always allowed, by anyone',
     holds: (facts) => facts.estopLatched,
   },
@@ -53,6 +40,7 @@ export const FAILSAFE_TABLE = [
     action: 'estop',
     clears: 'reset',
     debounce: 1,
+    threshold: () => 'its sensor frames say so',
     source: 'PROTOCOL.md: estopped is left only by clear',
     holds: (facts) => facts.mcuState === 'estopped',
   },
@@ -63,6 +51,7 @@ export const FAILSAFE_TABLE = [
     action: 'limp',
     clears: 'reset',
     debounce: 1,
+    threshold: () => 'any fault bit, or its state is `faulted`',
     source: 'PROTOCOL.md: every fault bit latches',
     holds: (facts) => facts.mcuState === 'faulted' || facts.faults > 0,
   },
@@ -73,6 +62,7 @@ export const FAILSAFE_TABLE = [
     action: 'brake',
     clears: 'reset',
     debounce: 1,
+    threshold: ({ timing }) => `no valid command for ${timing.mcuWatchdog} ms at the motor controller`,
     source: 'robot file: timing.mcuWatchdog',
     holds: (facts) => facts.watchdogLatched,
   },
@@ -83,6 +73,7 @@ export const FAILSAFE_TABLE = [
     action: 'limp',
     clears: 'disarm',
     debounce: 1,
+    threshold: () => '20 frames after it was told to be active',
     source: 'assumed: 20 frames to become active',
     holds: (facts) => facts.framesRefused > 20,
   },
@@ -93,6 +84,7 @@ export const FAILSAFE_TABLE = [
     action: 'estop',
     clears: 'reset',
     debounce: 1,
+    threshold: () => '20 frames after it was told not to be active',
     source: 'assumed: 20 frames to follow',
     holds: (facts) => facts.framesDisobeyed > 20,
   },
@@ -103,6 +95,7 @@ export const FAILSAFE_TABLE = [
     action: 'limp',
     clears: 'disarm',
     debounce: 1,
+    threshold: () => 'a new nonce in its hello, or idle after it was active',
     source:
       'PROTOCOL.md §7.5: latches do not outlive a reset of the MCU, so the host must not go on as if nothing were',
     holds: (facts) => facts.mcuRestarted,
@@ -114,6 +107,7 @@ export const FAILSAFE_TABLE = [
     action: 'brake',
     clears: 'disarm',
     debounce: 3,
+    threshold: () => 'any number of the estimate, for 3 frames',
     source: 'no controller can act on it',
     holds: (facts) => !facts.estimateFinite,
   },
@@ -124,6 +118,7 @@ export const FAILSAFE_TABLE = [
     action: 'brake',
     clears: 'disarm',
     debounce: 2,
+    threshold: () => 'length of the quaternion 10 % off 1, for 2 frames',
     source: 'assumed: 10 % off unit length; the wire rounds to 0.01 %',
     // All zeros would otherwise read as upright for ever.
     holds: (facts) => !(Math.abs(facts.attitudeNorm - 1) <= 0.1),
@@ -135,6 +130,7 @@ export const FAILSAFE_TABLE = [
     action: 'limp',
     clears: 'disarm',
     debounce: 1,
+    threshold: ({ limits }) => `${limits.tilt.toFixed(3)} rad between the body's z axis and the vertical`,
     source: 'robot file: limits.tilt; both tasks end there',
     holds: (facts, robot) => !(facts.tilt <= robot.limits.tilt),
   },
@@ -145,6 +141,7 @@ export const FAILSAFE_TABLE = [
     action: 'limp',
     clears: 'disarm',
     debounce: 3,
+    threshold: ({ limits }) => `${limits.wheelSpeed} rad/s against the shank, for 3 frames`,
     source: 'robot file: limits.wheelSpeed',
     holds: (facts, robot) => !(facts.wheelSpeed <= robot.limits.wheelSpeed),
   },
@@ -155,6 +152,7 @@ export const FAILSAFE_TABLE = [
     action: 'brake',
     clears: 'disarm',
     debounce: 1,
+    threshold: () => `${GAP_FRAMES} frames missing in a row, or as much time without one`,
     source: `assumed: ${GAP_FRAMES} frames, 25 ms at 200 Hz, the time to live of a command`,
     holds: (facts) => facts.lost >= GAP_FRAMES || facts.dtUs * facts.nominalRate > (GAP_FRAMES + 1) * 1e6,
   },
@@ -165,6 +163,7 @@ export const FAILSAFE_TABLE = [
     action: 'brake',
     clears: 'disarm',
     debounce: 1,
+    threshold: () => '3 frames without time between them',
     source: 'assumed: three frames; without time between frames no limit of change has a meaning',
     holds: (facts) => facts.clockStuck >= 3,
   },
@@ -175,6 +174,7 @@ export const FAILSAFE_TABLE = [
     action: 'brake',
     clears: 'disarm',
     debounce: 1,
+    threshold: () => 'SIGTERM or SIGINT',
     source: 'a controlled stop is better than the watchdog of the motor controller',
     holds: (facts) => facts.shuttingDown,
   },
@@ -185,6 +185,7 @@ export const FAILSAFE_TABLE = [
     action: 'brake',
     clears: 'disarm',
     debounce: 1,
+    threshold: () => 'the port is closed',
     source: 'robot file: timing.sensorSilence',
     holds: (facts) => !facts.linkOpen,
   },
@@ -195,6 +196,7 @@ export const FAILSAFE_TABLE = [
     action: 'warn',
     clears: 'itself',
     debounce: 1,
+    threshold: ({ timing }) => `no byte for ${timing.sensorSilence} ms by the host's clock`,
     // Every command answers a frame, so in silence there is nothing that the host could do; the MCU's watchdog acts.
     source: 'robot file: timing.sensorSilence',
     holds: (facts) => facts.silent,
@@ -206,6 +208,7 @@ export const FAILSAFE_TABLE = [
     action: 'brake',
     clears: 'itself',
     debounce: 1,
+    threshold: () => 'another schema hash or protocol version in its hello',
     source: 'PROTOCOL.md: ends with different hashes refuse each other',
     holds: (facts) => facts.session === 'mismatch',
   },
@@ -216,6 +219,7 @@ export const FAILSAFE_TABLE = [
     action: 'fallback',
     clears: 'disarm',
     debounce: 1,
+    threshold: () => 'a hello answer with another nonce, or one that was not asked for',
     source: 'PROTOCOL.md: a hello answer with another nonce, or one not asked for',
     holds: (facts) => facts.session === 'foreign' || facts.foreignHellos > 0,
   },
@@ -226,6 +230,7 @@ export const FAILSAFE_TABLE = [
     action: 'fallback',
     clears: 'itself',
     debounce: 10,
+    threshold: () => `${RATE_TOLERANCE * 100} % off, mean of 100 frames, for 10 frames`,
     source: `assumed: ${RATE_TOLERANCE * 100} %`,
     holds: rateIsOff,
   },
@@ -236,6 +241,7 @@ export const FAILSAFE_TABLE = [
     action: 'fallback',
     clears: 'new-mode',
     debounce: 1,
+    threshold: () => 'one action',
     source: 'no command can be made of it',
     holds: (facts) => facts.policyNonFinite > 0,
   },
@@ -246,6 +252,7 @@ export const FAILSAFE_TABLE = [
     action: 'fallback',
     clears: 'new-mode',
     debounce: 1,
+    threshold: () => 'three late runs close together (late +4, in time -1, limit 10)',
     source: 'assumed: three late runs close together (late +4, in time -1, limit 10)',
     holds: (facts) => facts.policyLateness > 10,
   },
@@ -257,6 +264,7 @@ export const FAILSAFE_TABLE = [
     // It must not drive off by itself when a network comes back.
     clears: 'new-mode',
     debounce: 1,
+    threshold: () => 'no heartbeat for `operatorHeartbeat` of the configuration, while moving',
     source: 'configuration: operatorHeartbeat',
     holds: (facts) => facts.heartbeatLost,
   },
@@ -267,6 +275,7 @@ export const FAILSAFE_TABLE = [
     action: 'warn',
     clears: 'itself',
     debounce: 1,
+    threshold: () => '5 in a row',
     source: 'assumed: five in a row; the MCU drops what comes too late',
     holds: (facts) => facts.overruns >= 5,
   },
@@ -277,6 +286,7 @@ export const FAILSAFE_TABLE = [
     action: 'warn',
     clears: 'itself',
     debounce: 100,
+    threshold: ({ limits }) => `below ${limits.batteryMinimum} V for 100 frames`,
     source: 'robot file: limits.batteryMinimum',
     holds: (facts, robot) => facts.battery < robot.limits.batteryMinimum,
   },
@@ -287,6 +297,7 @@ export const FAILSAFE_TABLE = [
     action: 'warn',
     clears: 'itself',
     debounce: 100,
+    threshold: ({ limits }) => `${limits.temperatureMaximum} °C for 100 frames`,
     source: 'robot file: limits.temperatureMaximum',
     holds: (facts, robot) => facts.temperature > robot.limits.temperatureMaximum,
   },
@@ -297,16 +308,35 @@ export const FAILSAFE_TABLE = [
     action: 'warn',
     clears: 'itself',
     debounce: 1,
+    threshold: () => 'the disk refused it',
     source: 'DESIGN: a dead disk never delays a stop; it refuses arming',
     holds: (facts) => facts.estopNotPersisted,
   },
+  ...IMU_CONDITIONS,
+  ...MOTOR_CONDITIONS,
+  ...LINE_CONDITIONS,
+  ...POLICY_CONDITIONS,
+  ...SURROUNDING_CONDITIONS,
 ] as const satisfies readonly Condition[];
 
 export type ConditionId = (typeof FAILSAFE_TABLE)[number]['id'];
 
+/** Ids in the table's order. */
+export const CONDITION_IDS: readonly ConditionId[] = FAILSAFE_TABLE.map((row) => row.id);
+
+/** Masks of conditions have 64 bits, in memory and in rows; the table holds no more. */
+export const MOST_CONDITIONS = 64;
+
+/** Bit of each row, in the table's order. */
+export const CONDITION_BITS: readonly bigint[] = FAILSAFE_TABLE.map((_, index) => 1n << BigInt(index));
+
 /** Bit of a condition in a mask. */
-export const conditionBit = (id: ConditionId): number => 1 << FAILSAFE_TABLE.findIndex((row) => row.id === id);
+export const conditionBit = (id: ConditionId): bigint => 1n << BigInt(CONDITION_IDS.indexOf(id));
+
+type Row = Condition & { readonly id: ConditionId };
+
+const NO_CONDITIONS: readonly Row[] = [];
 
 /** The rows whose bits are set, in the table's order. */
-export const activeConditions = (mask: number): ReadonlyArray<Condition & { readonly id: ConditionId }> =>
-  FAILSAFE_TABLE.filter((_, bit) => (mask >>> bit) & 1);
+export const activeConditions = (mask: bigint): readonly Row[] =>
+  mask === 0n ? NO_CONDITIONS : FAILSAFE_TABLE.filter((_, index) => (mask & (CONDITION_BITS[index] ?? 0n)) !== 0n);

@@ -70,7 +70,8 @@ export function guard(input: GuardInput, robot: Robot): Guarded {
   };
 }
 
-const REQUESTED_STATE = {
+/** What the motor controller is asked for in each state of the robot. */
+export const REQUESTED_STATE = {
   disarmed: 'idle',
   braking: 'braking',
   limp: 'limp',

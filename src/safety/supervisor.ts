@@ -2,7 +2,7 @@ import { DISARMED, type Mode } from '../messages/mode.ts';
 import { ACTIONS, type Action, type RobotState } from '../messages/states.ts';
 import type { Robot } from '../robot/robot.ts';
 import type { Facts } from './facts.ts';
-import { activeConditions, type Clears, FAILSAFE_TABLE } from './failsafe-table.ts';
+import { activeConditions, type Clears, CONDITION_BITS, conditionBit, FAILSAFE_TABLE } from './failsafe-table.ts';
 
 /** What the safety layer remembers from frame to frame. Immutable: every function returns a new one. */
 export interface SafetyState {
@@ -10,7 +10,7 @@ export interface SafetyState {
   /** what the operator asked for; stays visible while the failsafe holds the robot back */
   readonly mode: Mode;
   /** active conditions, bit n = row n of the failsafe table */
-  readonly active: number;
+  readonly active: bigint;
   /** frames in a row for which each condition has held */
   readonly held: readonly number[];
   /** a frame has been seen since this state was last changed by hand; before that the conditions are not known */
@@ -23,31 +23,33 @@ export interface SafetyState {
 export const INITIAL_SAFETY_STATE: SafetyState = {
   robotState: 'disarmed',
   mode: DISARMED,
-  active: 0,
+  active: 0n,
   held: FAILSAFE_TABLE.map(() => 0),
   examined: false,
   brakingSince: 0,
 };
 
 /** The highest action among the active conditions, or `undefined` if none is active. */
-export function highestAction(active: number): Action | undefined {
+export function highestAction(active: bigint): Action | undefined {
   let highest = -1;
   for (const condition of activeConditions(active)) highest = Math.max(highest, ACTIONS.indexOf(condition.action));
   return ACTIONS[highest];
 }
 
 /** Ids of the active conditions, in the table's order. */
-export const reasons = (active: number): string[] => activeConditions(active).map((row) => row.id);
+export const reasons = (active: bigint): string[] => activeConditions(active).map((row) => row.id);
 
 /** One sensor frame: update the conditions, then the robot's state. */
 export function superviseFrame(state: SafetyState, facts: Facts, robot: Robot): SafetyState {
   const held = FAILSAFE_TABLE.map((row, index) => (row.holds(facts, robot) ? (state.held[index] ?? 0) + 1 : 0));
-  let active = 0;
+  // Arithmetic on 64 bits allocates: it is left to the frames on which something is wrong.
+  const anyBefore = state.active !== 0n;
+  let active = 0n;
   FAILSAFE_TABLE.forEach((row, index) => {
-    const bit = 1 << index;
     const trips = (held[index] ?? 0) >= row.debounce;
-    const stays = (state.active & bit) !== 0 && outlives(row.clears, state.robotState);
-    if (trips || stays) active |= bit;
+    if (!trips && !anyBefore) return;
+    const bit = CONDITION_BITS[index] ?? 0n;
+    if (trips || ((state.active & bit) !== 0n && outlives(row.clears, state.robotState))) active |= bit;
   });
   return advance({ ...state, held, active, examined: true }, facts, robot);
 }
@@ -79,9 +81,11 @@ function advance(state: SafetyState, facts: Facts, robot: Robot): SafetyState {
   }
 }
 
+const ESTOP = conditionBit('estop');
+
 /** A stop that anyone asked for: latched before anything else happens. */
 export function estop(state: SafetyState): SafetyState {
-  return { ...state, robotState: 'estopped', active: state.active | 1 };
+  return { ...state, robotState: 'estopped', active: state.active | ESTOP };
 }
 
 /**
@@ -117,12 +121,13 @@ export function inFallback(state: SafetyState): boolean {
 const CLEARING: readonly Clears[] = ['itself', 'new-mode', 'disarm', 'reset'];
 
 /** Mask without the conditions that the event clears. Those that clear by themselves are left to the next frame. */
-function keepUnclearedBy(event: Clears, active: number): number {
+function keepUnclearedBy(event: Clears, active: bigint): bigint {
+  if (active === 0n) return 0n;
   const level = CLEARING.indexOf(event);
-  let kept = 0;
+  let kept = 0n;
   FAILSAFE_TABLE.forEach((row, index) => {
     const clearedAt = CLEARING.indexOf(row.clears);
-    if (row.clears === 'itself' || clearedAt > level) kept |= active & (1 << index);
+    if (row.clears === 'itself' || clearedAt > level) kept |= active & (CONDITION_BITS[index] ?? 0n);
   });
   return kept;
 }

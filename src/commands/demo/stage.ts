@@ -178,6 +178,8 @@ function furnish(folder: string, port: string, priority: number, brokerUrl: stri
     broker: { url: brokerUrl },
     policies: [join(modelsDirectory, 'policies')],
     realTimePriority: priority,
+    // Simulated time waits for a machine that stalls, see STALL_PATIENCE; a real robot does not.
+    delayCheck: 'warn',
     logLevel: 'error',
   };
   // JSON is YAML.

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { asyncApiYaml } from './asyncapi.ts';
-import { configReference } from './config-reference.ts';
+import { asyncApiYaml } from '../../messages/asyncapi.ts';
+import { configReference } from '../../messages/config-reference.ts';
+import { loadRobot } from '../../robot/robot.ts';
+import { failsafeReference } from '../../safety/failsafe-reference.ts';
 
 /** A documentation file that is made from the schemas. */
 export interface GeneratedDoc {
@@ -9,13 +11,14 @@ export interface GeneratedDoc {
   readonly text: string;
 }
 
-const inDocs = (name: string) => fileURLToPath(new URL(`../../docs/${name}`, import.meta.url));
+const inDocs = (name: string) => fileURLToPath(new URL(`../../../docs/${name}`, import.meta.url));
 
 /** Every generated documentation file as it must be. */
 export function generatedDocs(): GeneratedDoc[] {
   return [
     { path: inDocs('asyncapi.yaml'), text: asyncApiYaml() },
     { path: inDocs('configuration.md'), text: configReference() },
+    { path: inDocs('failsafe.md'), text: failsafeReference(loadRobot('wheel-legged')) },
   ];
 }
 

@@ -84,7 +84,7 @@ export class CommandJudge {
     this.active += 1;
     if (!this.#armed) blame('active, and nobody has armed it');
     if (this.#stopped) blame('active after a stop');
-    const before = this.#previous?.requestedState === 'active' ? this.#previous : undefined;
+    const before = this.#previous;
     const step = this.#slewTime(before, command) * 1e-6 * this.#robot.limits.wheelTorqueSlew;
     command.wheelTorque.forEach((torque, wheel) => {
       const change = Math.abs(torque - (before?.wheelTorque[wheel] ?? 0));

@@ -210,5 +210,13 @@ const processFaults: Fault[] = [
   { id: 'unplugged', says: 'cable out for 0.5 s', host: { kind: 'unplug', seconds: 0.5 }, promised: both(SURVIVES) },
 ];
 
+/** By what they are done to. */
+export const FAULT_GROUPS: Readonly<Record<string, readonly Fault[]>> = {
+  Sensors: sensorFaults,
+  Line: lineFaults,
+  'Body and supply': bodyFaults,
+  'Host and what it leans on': processFaults,
+};
+
 /** Every fault that robot and host are put to. */
-export const FAULTS: readonly Fault[] = [...sensorFaults, ...lineFaults, ...bodyFaults, ...processFaults];
+export const FAULTS: readonly Fault[] = Object.values(FAULT_GROUPS).flat();

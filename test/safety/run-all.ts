@@ -29,35 +29,63 @@ const sharesControl = ({ host, config, broker }: Fault): boolean =>
 /**
  * Runs cases, two robots at a time, since a robot is two processes that wait for each other.
  * @param done told of each as it is known
+ * @throws AggregateError of all runs that could not be made, after the others
  */
 export async function runAll(cases: readonly Case[], done: (run: Run) => void = () => {}, robots = 2): Promise<Run[]> {
   const waiting = [...cases];
   const runs: Run[] = [];
+  const failures: Error[] = [];
   const one = async () => {
-    let shared: Scenario | undefined;
-    try {
-      for (let next = waiting.shift(); next; next = waiting.shift()) {
-        const { fault, seed } = next;
-        const options = { ...(fault.config && { config: fault.config }), broker: fault.broker ?? false };
-        if (sharesControl(fault)) shared ??= await Scenario.start(options);
-        const scenario = sharesControl(fault) && shared ? shared : await Scenario.start(options);
-        try {
-          const run = { ...next, outcome: await runFault(scenario, fault, modeOf(next), seed) };
-          runs.push(run);
-          done(run);
-        } catch (error) {
-          throw new Error(`${fault.id}, ${next.task}, ${next.controller}, seed ${seed}: ${error}\n${scenario.log}`);
-        } finally {
-          if (scenario !== shared) await scenario.end();
-        }
+    const stand = new TestStand();
+    for (let next = waiting.shift(); next; next = waiting.shift()) {
+      try {
+        const run = await stand.run(next);
+        runs.push(run);
+        done(run);
+      } catch (error) {
+        const { fault, task, controller, seed } = next;
+        failures.push(new Error(`${fault.id}, ${task}, ${controller}, seed ${seed}: ${error}`, { cause: error }));
       }
-    } finally {
-      await shared?.end();
     }
+    await stand.clear();
   };
   await Promise.all(Array.from({ length: robots }, one));
+  if (failures.length > 0) throw new AggregateError(failures, failures.map(({ message }) => message).join('\n'));
   // in the order in which they were asked for, whoever was faster
   return runs.sort((a, b) => indexOf(cases, a) - indexOf(cases, b));
+}
+
+/** Where one robot after the other is broken; a control that the fault leaves alone serves the next one too. */
+class TestStand {
+  #shared: Scenario | undefined;
+
+  async run(next: Case): Promise<Run> {
+    const { fault, seed } = next;
+    if (!sharesControl(fault)) {
+      const scenario = await Scenario.start({
+        ...(fault.config && { config: fault.config }),
+        broker: fault.broker ?? false,
+      });
+      try {
+        return { ...next, outcome: await runFault(scenario, fault, modeOf(next), seed) };
+      } finally {
+        await scenario.end();
+      }
+    }
+    this.#shared ??= await Scenario.start();
+    try {
+      return { ...next, outcome: await runFault(this.#shared, fault, modeOf(next), seed) };
+    } catch (error) {
+      const { log } = this.#shared;
+      await this.clear();
+      throw new Error(`${error}\n${log}`);
+    }
+  }
+
+  async clear(): Promise<void> {
+    await this.#shared?.end();
+    this.#shared = undefined;
+  }
 }
 
 const indexOf = (cases: readonly Case[], { fault, task, controller, seed }: Case): number =>

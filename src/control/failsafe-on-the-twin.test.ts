@@ -23,7 +23,7 @@ function margins(one: TwinLoop): Record<string, number> {
   one.onFacts = (facts: Facts) => {
     if (one.loop.control.safety.robotState !== 'running') return;
     const shares = {
-      attitude: facts.attitudeError / 0.15,
+      attitude: facts.attitudeError / 0.25,
       turning: facts.angularRate / limits.angularRate,
       slip: facts.wheelSlip / limits.wheelSlip,
       inertia: limits.contactInertia / facts.apparentInertia,

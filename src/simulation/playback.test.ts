@@ -92,7 +92,9 @@ describe('playback', () => {
   it('shows a robot at rest at the origin until the MCU is active, for as long as it takes', () => {
     const { frames } = play(madeUp, 200);
     for (const frame of frames.slice(0, 201)) {
-      expect(frame.gyro).toEqual([0, 0, 0]);
+      // What no log tells flickers in its last bit, as a live IMU does.
+      expect(Math.abs(frame.gyro[0])).toBeLessThanOrEqual(RESOLUTION.sensors.gyro + 1e-9);
+      expect(frame.gyro.slice(1)).toEqual([0, 0]);
       expect(frame.wheelVelocity).toEqual([0, 0]);
       expect(radius * (frame.wheelPosition[0] + hipStance + kneeStance)).toBeCloseTo(0, 5);
       expect(frame.wheelTorqueApplied).toEqual([0, 0]);

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { EdgeError, messageOf } from '../errors.ts';
-import type { McuState } from '../protocol/messages.gen.ts';
+import { type McuState, RESOLUTION } from '../protocol/messages.gen.ts';
 import type { Robot } from '../robot/robot.ts';
 import type { Joints, Plant, PlantSample } from './plant.ts';
 import { conjugate, pitched, rotate } from './rotation.ts';
@@ -76,6 +76,8 @@ export class Playback implements Plant {
   readonly #rows: readonly LogRow[];
   /** of the frame shown last; -1 during the lead-in */
   #row = -1;
+  /** the last bit of the axes that a log does not know: no live IMU says the same twice, and control knows that */
+  #flicker = 0;
 
   constructor(robot: Robot, rows: readonly LogRow[]) {
     this.#robot = robot;
@@ -96,6 +98,7 @@ export class Playback implements Plant {
 
   sample(state: McuState): PlantSample | undefined {
     const before = this.#shown();
+    this.#flicker = 1 - this.#flicker;
     if (this.#row >= 0 || state === 'active') this.#row += 1;
     const row = this.#row < 0 ? atRest : this.#rows[this.#row];
     if (!row) return undefined;
@@ -118,12 +121,13 @@ export class Playback implements Plant {
     const { radius } = this.#robot.wheels;
     const { hipStance, kneeStance } = this.#robot.legs;
     const attitude = pitched(pitch);
+    const [forward, , up] = rotate(conjugate(attitude), [0, 0, gravity]);
     // encoders count from the shank, which turns with the body and its legs
     const position = x / radius - pitch - (hipStance + kneeStance);
     const velocity = speed / radius - pitchRate;
     return {
-      gyro: [0, pitchRate, 0],
-      acceleration: rotate(conjugate(attitude), [0, 0, gravity]),
+      gyro: [this.#flicker * RESOLUTION.sensors.gyro, pitchRate, 0],
+      acceleration: [forward, this.#flicker * RESOLUTION.sensors.acceleration, up],
       attitude,
       wheelPosition: [position, position],
       wheelVelocity: [velocity, velocity],

@@ -3,6 +3,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { verifyDirectory } from '../../src/recording/verify.ts';
+import { reasonsOf } from '../harness.ts';
 import type { Listener } from './listener.ts';
 import { Mosquitto, noMosquitto } from './mosquitto.ts';
 import { Rig, TestGateway } from './rig.ts';
@@ -20,10 +21,10 @@ async function isTold(rig: Rig, listener: Listener): Promise<void> {
   const event = await listener.event('recording', ({ kind }) => kind === 'disk-full');
   expect(String(event.message)).not.toBe('');
   const state = await listener.state('the problem', (now) => now.online && now.recording.problem !== '');
-  expect(state).toMatchObject({ state: 'running', reasons: [], recording: { on: false } });
+  expect(state).toMatchObject({ state: 'running', recording: { on: false } });
   await rig.robot.simulator.wait(1);
-  const status = await rig.robot.control.status();
-  expect(status).toMatchObject({ state: 'running', reasons: [] });
+  const status = await rig.robot.status('control names it, too', (now) => reasonsOf(now).includes('disk-full'));
+  expect(status).toMatchObject({ state: 'running', reasons: [{ id: 'disk-full', action: 'warn' }] });
   expect(status.counters.answered).toBe(status.counters.frames);
 }
 
@@ -31,6 +32,7 @@ async function goesOn(rig: Rig, listener: Listener): Promise<void> {
   await listener.event('recording', ({ kind }) => kind === 'recovered');
   await listener.state('recording again', (now) => now.online && now.recording.on && now.recording.problem === '');
   await rig.recording();
+  await rig.robot.status('the warning is over', (now) => now.reasons.length === 0);
   const { counters } = await rig.robot.control.status();
   expect(counters).toMatchObject({ answered: counters.frames, 'frames.lost': 0 });
   expect(await rig.robot.simulator.measure('full')).toMatchObject({ falls: 0 });

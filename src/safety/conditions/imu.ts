@@ -1,7 +1,10 @@
 import type { Condition } from '../condition.ts';
 
-/** Attitude and gyro must tell the same story; sensor noise and a biased gyro stay a tenth of this [rad]. */
-const ATTITUDE_ERROR = 0.15;
+/**
+ * Attitude and gyro must tell the same story [rad]. Sensor noise stays at a fortieth of this on the twin; the published log
+ * of the real robot, from which rows are missing here and there, reaches 0.21.
+ */
+const ATTITUDE_ERROR = 0.25;
 /** What half a second of an accelerometer averages to on a robot that is not falling off a table [m/s²]. */
 const LEAST_FORCE = 2;
 const MOST_FORCE = 30;
@@ -29,7 +32,7 @@ export const IMU_CONDITIONS = [
     clears: 'disarm',
     debounce: 3,
     threshold: () => `${ATTITUDE_ERROR} rad off the gyro's integral over the latest second, for 3 frames`,
-    source: 'assumed: ten times what the noise of the twin makes of it',
+    source: 'assumed: above what the published log of the real robot reaches, whose missing rows look like jumps',
     holds: (facts) => !(facts.attitudeError <= ATTITUDE_ERROR),
   },
   {

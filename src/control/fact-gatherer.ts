@@ -1,5 +1,6 @@
 import type { LinkCounters } from '../protocol/link-counters.ts';
 import type { Robot } from '../robot/robot.ts';
+import { EncoderWatch } from '../safety/encoder-watch.ts';
 import type { Facts } from '../safety/facts.ts';
 import { ImuWatch } from '../safety/imu-watch.ts';
 import { LeakyCount } from '../safety/leaky-count.ts';
@@ -46,6 +47,7 @@ export class FactGatherer {
   line: Readonly<LinkCounters> | undefined;
   readonly #imu = new ImuWatch();
   readonly #wheels: WheelWatch;
+  readonly #encoders = new EncoderWatch();
   readonly #outOfOrder = new LeakyCount();
   readonly #damaged = new LeakyCount();
   readonly #surroundings: Surroundings;
@@ -102,6 +104,7 @@ export class FactGatherer {
       attitudeError: this.#imu.attitudeError,
       meanSpecificForce: this.#imu.meanSpecificForce,
       wheelSpeed: estimate.wheelSpeed,
+      encoderError: this.#encoders.error,
       wheelSlip: this.#wheels.slip,
       apparentInertia: this.#wheels.apparentInertia,
       legAngle: sensors.hasLegs ? Math.max(...sensors.legPosition.map(Math.abs)) : Number.NaN,
@@ -174,6 +177,7 @@ export class FactGatherer {
       // Wheels that nobody drives prove nothing: a robot that is being carried slips, in a way.
       first: first || !running,
     });
+    this.#encoders.update({ position: sensors.wheelPosition, velocity: wheelVelocity, dt, first });
     const { line } = this;
     if (!line) return;
     this.#outOfOrder.update(line.outOfOrder + line.duplicated, dt);

@@ -29,6 +29,7 @@ export const anyFacts: fc.Arbitrary<Facts> = fc.record({
   attitudeError: anyNumber,
   meanSpecificForce: anyNumber,
   wheelSpeed: anyNumber,
+  encoderError: anyNumber,
   wheelSlip: anyNumber,
   apparentInertia: anyNumber,
   legAngle: anyNumber,

@@ -31,7 +31,7 @@ export interface Facts {
   readonly tiltRate: number;
   /** largest component of the angular rate [rad/s] */
   readonly angularRate: number;
-  /** for how long gyro or accelerometer has said the same to the last bit [µs] */
+  /** for how long gyro or accelerometer, or the attitude of a body that turns, has said the same to the last bit [µs] */
   readonly imuStuckUs: number;
   /** between the attitude and the integral of the gyro over the latest second [rad]; 0 for an IMU without attitude */
   readonly attitudeError: number;
@@ -39,6 +39,8 @@ export interface Facts {
   readonly meanSpecificForce: number;
   /** the faster wheel, relative to the shank [rad/s] */
   readonly wheelSpeed: number;
+  /** between a wheel's way by position and by velocity, remembered for half a second, the worse wheel [rad] */
+  readonly encoderError: number;
   /** speed of the wheels' contact less that of the body over it, by gyro and accelerometer [m/s] */
   readonly wheelSlip: number;
   /** torque per wheel acceleration, of the wheel that has more of it [kg·m²]; infinite where too little happens to tell */
@@ -130,6 +132,7 @@ export const NO_FACTS: Facts = {
   attitudeError: 0,
   meanSpecificForce: Number.NaN,
   wheelSpeed: Number.NaN,
+  encoderError: 0,
   wheelSlip: 0,
   apparentInertia: Number.POSITIVE_INFINITY,
   legAngle: Number.NaN,

@@ -1,5 +1,6 @@
 import type { Condition } from './condition.ts';
 import { SURROUNDING_CONDITIONS } from './conditions/around.ts';
+import { ENCODER_CONDITIONS } from './conditions/encoders.ts';
 import { IMU_CONDITIONS } from './conditions/imu.ts';
 import { LINE_CONDITIONS } from './conditions/line.ts';
 import { MOTOR_CONDITIONS } from './conditions/motors.ts';
@@ -317,6 +318,7 @@ export const FAILSAFE_TABLE = [
   ...LINE_CONDITIONS,
   ...POLICY_CONDITIONS,
   ...SURROUNDING_CONDITIONS,
+  ...ENCODER_CONDITIONS,
 ] as const satisfies readonly Condition[];
 
 export type ConditionId = (typeof FAILSAFE_TABLE)[number]['id'];

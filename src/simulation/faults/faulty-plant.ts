@@ -3,9 +3,11 @@ import type { Joints, Plant, PlantSample } from '../plant.ts';
 import { Random } from '../random.ts';
 import type { GroundTruth, Torques } from '../twin.ts';
 import { type DriveFault, driven, type Side } from './drive-fault.ts';
-import { SENSORS, SensorFault, type SensorFaultKind, type SensorName } from './sensor-fault.ts';
+import { type PastSample, SENSORS, SensorFault, type SensorFaultKind, type SensorName } from './sensor-fault.ts';
 
 const stepMicros = 1000;
+/** how far back a sensor that is late from now on can look [µs] */
+const memoryMicros = 1_000_000;
 
 /**
  * A plant whose sensors and drives fail as told. Readings are distorted as they enter a frame; the drives' own loops (legs,
@@ -20,6 +22,8 @@ export class FaultyPlant implements Plant {
   #commanded: readonly [number, number] = [0, 0];
   /** [V] to which the supply has sagged */
   #supply: number | undefined;
+  /** latest samples as they were before any fault */
+  readonly #past: PastSample[] = [];
   #now = 0;
   #drawn = 0;
 
@@ -32,7 +36,7 @@ export class FaultyPlant implements Plant {
   /** @returns what ends this fault, and not one that has taken its place since */
   breakSensor(name: SensorName, kind: SensorFaultKind, amount?: number): () => void {
     this.#drawn += 1;
-    const fault = new SensorFault(name, kind, new Random(this.#seed ^ (0x5eed0000 + this.#drawn)), amount);
+    const fault = new SensorFault(name, kind, new Random(this.#seed ^ (0x5eed0000 + this.#drawn)), amount, this.#past);
     return replace(this.#sensors, name, fault);
   }
 
@@ -76,6 +80,8 @@ export class FaultyPlant implements Plant {
   sample(state: McuState): PlantSample | undefined {
     let sample = this.#plant.sample(state);
     if (!sample) return undefined;
+    this.#past.push({ at: this.#now, sample });
+    while (this.#past[0] && this.#past[0].at < this.#now - memoryMicros) this.#past.shift();
     if (this.#supply !== undefined) sample = { ...sample, battery: this.#supply };
     // in a fixed order, whatever the order in which they were broken
     for (const name of SENSORS) sample = this.#sensors.get(name)?.distort(sample, this.#now) ?? sample;

@@ -98,6 +98,12 @@ describe('a sensor fault', () => {
     );
   });
 
+  it('delayed: does not stand still at first when it is told what was before', () => {
+    const past = Array.from({ length: 10 }, (_, index) => ({ at: (index - 10) * FRAME, sample: sampleAt(index - 10) }));
+    const samples = distorted(new SensorFault('wheelVelocity', 'delayed', new Random(1), 25, past), 10);
+    expect(samples.map(({ wheelVelocity }) => wheelVelocity[0])).toEqual([-5, -4, -3, -2, -1, 0, 1, 2, 3, 4]);
+  });
+
   it('wrong: is off by the amount, and a wrong attitude is still a rotation', () => {
     const [sample] = distorted(new SensorFault('battery', 'wrong', new Random(1), -3), 1);
     expect(sample?.battery).toBe(21);

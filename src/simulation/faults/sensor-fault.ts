@@ -34,6 +34,12 @@ export type SensorName = (typeof SENSORS)[number];
 /** Part of a sample that one sensor gives. */
 type Reading = Partial<{ -readonly [K in keyof PlantSample]: PlantSample[K] }>;
 
+/** A sample and when it was taken [µs]. */
+export interface PastSample {
+  readonly at: number;
+  readonly sample: PlantSample;
+}
+
 interface Sensor {
   readonly fields: readonly (keyof PlantSample)[];
   /** the largest magnitude that the wire carries (PROTOCOL.md §10), for `garbage` */
@@ -90,17 +96,27 @@ export class SensorFault {
   /** for `stuck` and `slow`: what it says, and since when */
   #held: { readonly at: number; readonly reading: Reading } | undefined;
   /** for `delayed`: newest last */
-  readonly #past: { readonly at: number; readonly reading: Reading }[] = [];
+  readonly #past: { readonly at: number; readonly reading: Reading }[];
   /** for `intermittent` */
   #toss: { readonly at: number; readonly answers: boolean } | undefined;
 
-  /** @param amount see `SENSOR_FAULTS`; a default of its own for each sensor */
-  constructor(name: SensorName, kind: SensorFaultKind, random: Random, amount?: number) {
+  /**
+   * @param amount see `SENSOR_FAULTS`; a default of its own for each sensor
+   * @param past samples before the fault, oldest first: a sensor that grows slow does not stand still until its first late reading is there
+   */
+  constructor(
+    name: SensorName,
+    kind: SensorFaultKind,
+    random: Random,
+    amount?: number,
+    past: readonly PastSample[] = [],
+  ) {
     const sensor = SENSOR[name];
     this.kind = kind;
     this.#sensor = sensor;
     this.#random = random;
     this.#amount = amount ?? defaultAmount(sensor, kind);
+    this.#past = past.map(({ at, sample }) => ({ at, reading: pick(sample, sensor.fields) }));
   }
 
   /** What the sensor says in place of the truth. */

@@ -4,6 +4,7 @@ import { EdgeError } from '../errors.ts';
 import { type ArmedMode, modeSchema } from '../messages/mode.ts';
 import { loadRobot, type Robot } from '../robot/robot.ts';
 import { taskNames } from '../robot/tasks/tasks.ts';
+import { type Condition, recoveryOf } from '../safety/condition.ts';
 import { ACTION_SAYS, explainCondition } from '../safety/failsafe-reference.ts';
 import { CONDITION_IDS, type ConditionId, FAILSAFE_TABLE } from '../safety/failsafe-table.ts';
 import { whatIf } from '../safety/what-if.ts';
@@ -71,8 +72,10 @@ function conditionNamed(name: string): ConditionId {
 }
 
 const asData = (id: ConditionId, robot: Robot) => {
-  const { holds: _, threshold, ...row } = FAILSAFE_TABLE[CONDITION_IDS.indexOf(id)] ?? FAILSAFE_TABLE[0];
-  return { ...row, threshold: threshold(robot) };
+  const found: Condition & { readonly id: ConditionId } =
+    FAILSAFE_TABLE[CONDITION_IDS.indexOf(id)] ?? FAILSAFE_TABLE[0];
+  const { holds: _, threshold, ...row } = found;
+  return { ...row, recovery: recoveryOf(found), threshold: threshold(robot) };
 };
 
 function list({ json }: FailsafeOptions, robot: Robot): void {

@@ -17,7 +17,11 @@ import type { Actuated, Chunk } from './tick.ts';
 
 const robot = loadRobot('wheel-legged');
 /** The host's clock [ns]; only a test moves it. */
-export const clock = { now: 0n };
+export const clock = {
+  now: 0n,
+  /** what somebody has set the wall clock forward by [ms] */
+  wallOffset: 0,
+};
 /** What the controllers find when a mode begins; shared by all loops of a test file. */
 export const policies = new Map<string, FakePolicy>();
 let controllers: Controllers | undefined;
@@ -43,6 +47,7 @@ export function controlLoop(greeting: Partial<Hello> = {}) {
     operator,
     now: () => Number(clock.now) / 1e6,
     refusedPolicies: new Map(),
+    wall: () => Number(clock.now) / 1e6 + clock.wallOffset,
   });
   session.state$.subscribe(() => control.sessionChanged());
   session.opened();

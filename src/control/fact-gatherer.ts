@@ -107,7 +107,7 @@ export class FactGatherer {
       encoderError: this.#encoders.error,
       wheelSlip: this.#wheels.slip,
       apparentInertia: this.#wheels.apparentInertia,
-      legAngle: sensors.hasLegs ? Math.max(...sensors.legPosition.map(Math.abs)) : Number.NaN,
+      legAngle: sensors.hasLegs ? farthest(sensors.legPosition) : Number.NaN,
       torqueError: this.#wheels.torqueError,
       battery: sensors.battery,
       temperature: this.#temperatures.size > 0 ? Math.max(...this.#temperatures.values()) : Number.NaN,
@@ -195,6 +195,9 @@ export class FactGatherer {
     if (this.#framesUnheard > 0 && this.#framesUnheard % UNHEARD_FRAMES === 0) this.#sources.session.greetAnew();
   }
 }
+
+const farthest = ([a, b, c, d]: readonly [number, number, number, number]): number =>
+  Math.max(Math.abs(a), Math.abs(b), Math.abs(c), Math.abs(d));
 
 const damagedFrames = (line: Readonly<LinkCounters>): number =>
   line.oversized + line.malformed + line.truncated + line.corrupted + line.wrongLength + line.unknownValue;

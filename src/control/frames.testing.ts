@@ -90,6 +90,11 @@ export class McuWire {
     return bytes;
   }
 
+  /** The clock goes on without a sample [µs]. */
+  pause(micros: number): void {
+    this.#time += micros;
+  }
+
   /** Samples that never arrive. */
   lose(frames: number): void {
     for (let frame = 0; frame < frames; frame++) this.sensors();

@@ -46,16 +46,16 @@ export class Surroundings {
   }
 
   get recorderBehind(): boolean {
-    const now = this.#clocks.now();
-    return now - this.#rowsLostAt < REPORT_FRESH || this.#reported('behind', now);
+    return this.#isFresh(this.#rowsLostAt) || (this.#problem === 'behind' && this.#isFresh(this.#reportedAt));
   }
 
   get diskFull(): boolean {
-    return this.#reported('disk-full', this.#clocks.now());
+    return this.#problem === 'disk-full' && this.#isFresh(this.#reportedAt);
   }
 
-  #reported(problem: RecorderProblem, now: number): boolean {
-    return this.#problem === problem && now - this.#reportedAt < REPORT_FRESH;
+  /** Asks for the time only if there is something to be old. */
+  #isFresh(at: number): boolean {
+    return Number.isFinite(at) && this.#clocks.now() - at < REPORT_FRESH;
   }
 
   /** Compares the clocks; called once a frame. @returns the largest jump of late [s] */

@@ -46,3 +46,30 @@ describe('the observation', () => {
     expect(observer.observe(input)).toBe(observer.observe(input));
   });
 });
+
+describe('the range of the data', () => {
+  const observer = new Observer({
+    terms: [term({ range: [-1, 2], scale: 100, clip: [-1, 1] }), term({ name: 'v' })],
+    history: 2,
+  });
+
+  it('is that of the raw value, its ends included, whatever scale and clip make of it', () => {
+    for (const [x, out] of [
+      [-1, false],
+      [2, false],
+      [2.001, true],
+      [-1.001, true],
+      [Number.NaN, true],
+      [0, false],
+    ] as const) {
+      observer.observe({ ...input, x, v: 1e9 });
+      expect(observer.outOfRange).toBe(out);
+    }
+  });
+
+  it('is not asked for where the manifest gives none', () => {
+    const any = new Observer({ terms: [term({})], history: 1 });
+    any.observe({ ...input, x: 1e300 });
+    expect(any.outOfRange).toBe(false);
+  });
+});

@@ -13,6 +13,15 @@ export const CLEARS_SAYS: Readonly<Record<Clears, string>> = {
   reset: 'by a signed reset, once it no longer holds',
 };
 
+/** Frames in a row without a condition after which it clears by itself. */
+export const recoveryOf = ({ recovery = 1 }: Condition): number => recovery;
+
+/** When a condition is over, for people. */
+export function clearsOf(row: Condition): string {
+  const frames = recoveryOf(row);
+  return frames > 1 ? `${CLEARS_SAYS[row.clears]}, for ${frames} frames in a row` : CLEARS_SAYS[row.clears];
+}
+
 /** One row of the failsafe table. */
 export interface Condition {
   readonly id: string;
@@ -25,6 +34,11 @@ export interface Condition {
   readonly clears: Clears;
   /** sensor frames in a row for which it must hold */
   readonly debounce: number;
+  /**
+   * for one that clears by itself: sensor frames in a row without it until it does, so that it does not flap and flood log,
+   * broker and operator; 1 if not given
+   */
+  readonly recovery?: number;
   /** when it holds, in words and with this robot's numbers */
   readonly threshold: (robot: Robot) => string;
   /** where the threshold comes from */

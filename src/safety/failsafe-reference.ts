@@ -1,6 +1,6 @@
 import { ACTIONS, type Action } from '../messages/states.ts';
 import type { Robot } from '../robot/robot.ts';
-import { CLEARS_SAYS, type Condition } from './condition.ts';
+import { CLEARS_SAYS, type Condition, clearsOf, recoveryOf } from './condition.ts';
 import { FAILSAFE_TABLE } from './failsafe-table.ts';
 
 /** What each action means for the robot, for people. */
@@ -19,7 +19,7 @@ export function explainCondition(row: Condition, robot: Robot): string[] {
     `  holds when   ${row.threshold(robot)}`,
     `  debounce     ${row.debounce} frame${row.debounce === 1 ? '' : 's'}, ${(row.debounce / robot.policy.rate) * 1000} ms at ${robot.policy.rate} Hz`,
     `  action       ${row.action}: ${ACTION_SAYS[row.action]}`,
-    `  clears       ${row.clears}: ${CLEARS_SAYS[row.clears]}`,
+    `  clears       ${row.clears}: ${clearsOf(row)}`,
     `  remedy       ${row.remedy}`,
     `  source       ${row.source}`,
   ];
@@ -56,7 +56,7 @@ export function failsafeReference(robot: Robot): string {
         row.threshold(robot),
         String(row.debounce),
         row.action,
-        row.clears,
+        recoveryOf(row) > 1 ? `${row.clears}, after ${recoveryOf(row)} frames` : row.clears,
         row.says,
         row.remedy,
         row.source,

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Mode } from '../messages/mode.ts';
 import { ACTIONS, type Action } from '../messages/states.ts';
 import { loadRobot } from '../robot/robot.ts';
+import { type Condition, recoveryOf } from './condition.ts';
 import { factsWhen } from './examples.ts';
 import { anyFacts, goodFacts } from './facts.testing.ts';
 import type { Facts } from './facts.ts';
@@ -56,13 +57,29 @@ describe('every row of the failsafe table', () => {
     },
   );
 
-  it.each(FAILSAFE_TABLE.map((row) => [row.id, row.clears] as const))('%s: clears when it says (%s)', (id, clears) => {
-    const tripped = seen(running, factsFor(id));
-    const gone = seen(tripped, goodFacts, 1);
-    const isActive = (state: SafetyState) => (state.active & conditionBit(id)) !== 0n;
-    expect(isActive(gone)).toBe(clears !== 'itself');
-    expect(isActive(seen(disarm(gone), goodFacts, 1))).toBe(clears === 'reset');
-    expect(isActive(seen(reset(gone), goodFacts, 1))).toBe(false);
+  it.each(FAILSAFE_TABLE.map((row: Condition) => [row.id as ConditionId, row.clears, recoveryOf(row)] as const))(
+    '%s: clears when it says (%s, after %i frames)',
+    (id, clears, recovery) => {
+      const tripped = seen(running, factsFor(id));
+      const before = seen(tripped, goodFacts, recovery - 1);
+      expect(before.active & conditionBit(id)).not.toBe(0n);
+      const gone = seen(tripped, goodFacts, recovery);
+      const isActive = (state: SafetyState) => (state.active & conditionBit(id)) !== 0n;
+      expect(isActive(gone)).toBe(clears !== 'itself');
+      expect(isActive(seen(disarm(gone), goodFacts, 1))).toBe(clears === 'reset');
+      expect(isActive(seen(reset(gone), goodFacts, recovery))).toBe(false);
+    },
+  );
+
+  it('one that comes and goes is told once, and not on every frame', () => {
+    let state = running;
+    let changes = 0;
+    for (let frame = 0; frame < 1000; frame++) {
+      const next = seen(state, frame % 7 === 0 ? factsFor('frame-late') : goodFacts, 1);
+      if (next.active !== state.active) changes += 1;
+      state = next;
+    }
+    expect(changes).toBe(1);
   });
 
   it.each(ids)('%s: NaN where it measures is never taken for safe', (id) => {

@@ -1,6 +1,7 @@
 import { DISARMED, type Mode } from '../messages/mode.ts';
 import { ACTIONS, type Action, type RobotState } from '../messages/states.ts';
 import type { Robot } from '../robot/robot.ts';
+import { type Condition, recoveryOf } from './condition.ts';
 import type { Facts } from './facts.ts';
 import { activeConditions, type Clears, CONDITION_BITS, conditionBit, FAILSAFE_TABLE } from './failsafe-table.ts';
 
@@ -11,7 +12,7 @@ export interface SafetyState {
   readonly mode: Mode;
   /** active conditions, bit n = row n of the failsafe table */
   readonly active: bigint;
-  /** frames in a row for which each condition has held */
+  /** frames in a row for which each condition has held; below 0: for which it has not */
   readonly held: readonly number[];
   /** a frame has been seen since this state was last changed by hand; before that the conditions are not known */
   readonly examined: boolean;
@@ -31,6 +32,7 @@ export const INITIAL_SAFETY_STATE: SafetyState = {
 
 /** The highest action among the active conditions, or `undefined` if none is active. */
 export function highestAction(active: bigint): Action | undefined {
+  if (active === 0n) return undefined;
   let highest = -1;
   for (const condition of activeConditions(active)) highest = Math.max(highest, ACTIONS.indexOf(condition.action));
   return ACTIONS[highest];
@@ -41,22 +43,32 @@ export const reasons = (active: bigint): string[] => activeConditions(active).ma
 
 /** One sensor frame: update the conditions, then the robot's state. */
 export function superviseFrame(state: SafetyState, facts: Facts, robot: Robot): SafetyState {
-  const held = FAILSAFE_TABLE.map((row, index) => (row.holds(facts, robot) ? (state.held[index] ?? 0) + 1 : 0));
+  const held: number[] = [];
   // Arithmetic on 64 bits allocates: it is left to the frames on which something is wrong.
   const anyBefore = state.active !== 0n;
   let active = 0n;
-  FAILSAFE_TABLE.forEach((row, index) => {
-    const trips = (held[index] ?? 0) >= row.debounce;
-    if (!trips && !anyBefore) return;
+  for (const row of FAILSAFE_TABLE) {
+    const index = held.length;
+    const frames = counted(state.held[index] ?? 0, row.holds(facts, robot));
+    held.push(frames);
+    const trips = frames >= row.debounce;
+    if (!trips && !anyBefore) continue;
     const bit = CONDITION_BITS[index] ?? 0n;
-    if (trips || ((state.active & bit) !== 0n && outlives(row.clears, state.robotState))) active |= bit;
-  });
+    if (trips || ((state.active & bit) !== 0n && outlives(row, frames, state.robotState))) active |= bit;
+  }
   return advance({ ...state, held, active, examined: true }, facts, robot);
 }
 
 /** Whether a condition stays active although it no longer holds. What disarming clears has nothing to hold once disarmed. */
-function outlives(clears: Clears, robotState: RobotState): boolean {
-  return clears === 'reset' || (clears !== 'itself' && robotState !== 'disarmed');
+function outlives(row: Condition, frames: number, robotState: RobotState): boolean {
+  if (row.clears === 'itself') return frames > -recoveryOf(row);
+  return row.clears === 'reset' || robotState !== 'disarmed';
+}
+
+/** Frames in a row with a condition, or, below 0, without it. */
+function counted(before: number, holds: boolean): number {
+  if (holds) return Math.max(0, before) + 1;
+  return Math.max(Math.min(0, before) - 1, -MOST_COUNTED);
 }
 
 function advance(state: SafetyState, facts: Facts, robot: Robot): SafetyState {
@@ -80,6 +92,9 @@ function advance(state: SafetyState, facts: Facts, robot: Robot): SafetyState {
       return state;
   }
 }
+
+/** No recovery takes as many frames. */
+const MOST_COUNTED = 100_000;
 
 const ESTOP = conditionBit('estop');
 

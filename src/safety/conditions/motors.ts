@@ -9,6 +9,7 @@ export const MOTOR_CONDITIONS = [
     action: 'fallback',
     clears: 'itself',
     debounce: 5,
+    recovery: 100,
     threshold: ({ limits }) =>
       `wheels ${limits.wheelSlip} m/s off what gyro and accelerometer say of the body, for 5 frames`,
     source: 'robot file: limits.wheelSlip',

@@ -1,7 +1,8 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { taskNames } from '../../src/robot/tasks/tasks.ts';
 import { noMosquitto } from './broker.ts';
-import { FAULT_GROUPS, FAULTS, type Fault } from './faults.ts';
+import type { Fault } from './fault.ts';
+import { FAULT_GROUPS, FAULTS } from './faults.ts';
 import { brokenPromises } from './promise.ts';
 import { fewCasesOf } from './report.ts';
 import { type Run, runAll } from './run-all.ts';

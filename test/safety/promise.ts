@@ -2,7 +2,7 @@ import type { RobotState } from '../../src/messages/states.ts';
 import { ACTIONS, type Action } from '../../src/messages/states.ts';
 import type { McuState } from '../../src/protocol/messages.gen.ts';
 import { FAILSAFE_TABLE } from '../../src/safety/failsafe-table.ts';
-import type { Promised } from './faults.ts';
+import type { Promised } from './fault.ts';
 import type { Outcome } from './run-fault.ts';
 
 /** Conditions that say how fast this machine is, and nothing of the fault. */
@@ -33,10 +33,13 @@ export function endOf(action: Action | undefined): RobotState {
 }
 
 /** In one phrase, for the report. */
-export function describePromise(promised: Promised): string {
-  if ('survives' in promised) return 'goes on';
-  const ends = [...new Set(promised.by.map((id) => endOf(actionOf(id))))];
-  return `${promised.by.join(' or ')} → ${ends.join(' or ')}`;
+export function describePromise({ goesOn, by = [], mcuAlone }: Promised): string {
+  const ends = [...new Set(by.map((id) => endOf(actionOf(id))))];
+  return [
+    ...(goesOn ? ['goes on'] : []),
+    ...(by.length > 0 ? [`${by.join(', ')} → ${ends.join(', ')}`] : []),
+    ...(mcuAlone ? ['the motor controller brakes by itself, then limp'] : []),
+  ].join('; or ');
 }
 
 /** States of the motor controller that go with the robot's; a latch of its own outranks what control wants. */
@@ -52,28 +55,22 @@ const MCU_STATES: Record<RobotState | 'gone', readonly McuState[]> = {
 /** What of a promise was broken, in words; empty: it was kept. */
 export function brokenPromises(promised: Promised, outcome: Outcome): string[] {
   const broken = outcome.violations.map((violation) => `a command outside the limits: ${violation}`);
-  const conditions = outcome.conditions.filter((id) => !OF_THE_MACHINE.includes(id));
-  const highest = highestOf(conditions);
-  const expected = endOf(highest);
-  if (outcome.robotState !== 'gone' && outcome.robotState !== expected) {
-    broken.push(
-      `it is ${outcome.robotState}, and the table promises ${expected} for ${conditions.join(', ') || 'nothing'}`,
-    );
-  }
-  const states: readonly string[] = MCU_STATES[outcome.robotState];
-  if (!states.includes(outcome.mcuState))
-    broken.push(`control is ${outcome.robotState}, the motor controller ${outcome.mcuState}`);
-  if ('survives' in promised) {
-    const allowed: readonly string[] = promised.mayShow ?? [];
-    const unexpected = conditions.filter((id) => actionOf(id) !== 'warn' && !allowed.includes(id));
-    if (unexpected.length > 0) broken.push(`it was to go on as it was, and shows ${unexpected.join(', ')}`);
-    if (outcome.robotState !== 'running') broken.push(`it was to go on, and is ${outcome.robotState}`);
-    if (outcome.falls > 0) broken.push('it fell');
+  const { robotState, mcuState, falls } = outcome;
+  if (promised.mcuAlone) {
+    if (mcuState !== 'limp') broken.push(`the motor controller is ${mcuState}, and nobody can tell it what to do`);
     return broken;
   }
-  if (!promised.by.some((id) => outcome.conditions.includes(id))) {
-    broken.push(`none of ${promised.by.join(', ')} is named, but ${outcome.conditions.join(', ') || 'nothing'}`);
+  const conditions = outcome.conditions.filter((id) => !OF_THE_MACHINE.includes(id));
+  const named = promised.by?.some((id) => conditions.includes(id)) ?? false;
+  const stops = conditions.filter((id) => actionOf(id) !== 'warn');
+  const says = conditions.join(', ') || 'nothing';
+  if (!named && !(promised.goesOn && stops.length === 0)) {
+    broken.push(`promised: ${describePromise(promised)}; but ${says} is named`);
   }
-  if (expected === 'running' && outcome.falls > 0) broken.push('it fell while it was running');
+  const expected = endOf(highestOf(conditions));
+  if (robotState !== expected) broken.push(`it is ${robotState}, and the table promises ${expected} for ${says}`);
+  const states: readonly string[] = MCU_STATES[robotState];
+  if (!states.includes(mcuState)) broken.push(`control is ${robotState}, the motor controller ${mcuState}`);
+  if (robotState === 'running' && falls > 0) broken.push('it fell and goes on');
   return broken;
 }

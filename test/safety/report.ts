@@ -1,6 +1,7 @@
 import type { TaskName } from '../../src/robot/tasks/task.ts';
 import { taskNames } from '../../src/robot/tasks/tasks.ts';
-import { FAULT_GROUPS, type Fault } from './faults.ts';
+import type { Fault } from './fault.ts';
+import { FAULT_GROUPS } from './faults.ts';
 import { brokenPromises, describePromise } from './promise.ts';
 import type { Case, Run } from './run-all.ts';
 

@@ -1,6 +1,6 @@
 import type { ArmedMode } from '../../src/messages/mode.ts';
 import type { TaskName } from '../../src/robot/tasks/task.ts';
-import type { Fault } from './faults.ts';
+import type { Fault } from './fault.ts';
 import { type Outcome, runFault } from './run-fault.ts';
 import { Scenario } from './scenario.ts';
 

@@ -1,4 +1,5 @@
 import type { LinkCounters } from '../protocol/link-counters.ts';
+import type { Sensors } from '../protocol/messages.gen.ts';
 import type { Robot } from '../robot/robot.ts';
 import { EncoderWatch } from '../safety/encoder-watch.ts';
 import type { Facts } from '../safety/facts.ts';
@@ -61,6 +62,8 @@ export class FactGatherer {
   /** the MCU has been active since the robot was armed */
   #wasActive = false;
   #restartsAtArming = 0;
+  /** sensors that the MCU had while the robot was last disarmed */
+  #had = { attitude: false, legs: false, torque: false };
 
   constructor(sources: FactSources, surroundings: Surroundings) {
     this.#sources = sources;
@@ -94,6 +97,7 @@ export class FactGatherer {
       rate: tick.rate,
       nominalRate: session.peer?.sensorRate ?? Number.NaN,
       estimateFinite: estimate.finite,
+      sensorsLost: this.#sensorsLost(sensors, armed),
       attitudeNorm: estimate.attitudeNorm,
       specificForce: estimate.specificForce,
       gravityError: estimate.gravityError,
@@ -153,6 +157,12 @@ export class FactGatherer {
       recorderBehind: this.#surroundings.recorderBehind,
       diskFull: this.#surroundings.diskFull,
     };
+  }
+
+  #sensorsLost({ hasAttitude, hasLegs, hasWheelTorque }: Sensors, armed: boolean): number {
+    if (!armed) this.#had = { attitude: hasAttitude, legs: hasLegs, torque: hasWheelTorque };
+    const { attitude, legs, torque } = this.#had;
+    return Number(attitude && !hasAttitude) + Number(legs && !hasLegs) + Number(torque && !hasWheelTorque);
   }
 
   /** What a look at one frame does not show. */

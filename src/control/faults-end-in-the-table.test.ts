@@ -47,6 +47,8 @@ class Patient {
 /** What is done to the line, and which condition it is for. */
 const FAULTS: ReadonlyArray<readonly [ConditionId, string, (patient: Patient) => void]> = [
   ['imu-stuck', 'an IMU that hangs', (one) => one.frames(steadySensors({ state: 'active' }), 11)],
+  ['sensor-lost', 'encoders that fall silent', (one) => one.frames({ hasLegs: false }, 2)],
+  ['sensor-lost', 'an IMU that gives no attitude any more', (one) => one.frames({ hasAttitude: false }, 2)],
   ['attitude-jump', 'an attitude that jumps', (one) => one.frames({ attitude: leaning(0.3) }, 3)],
   [
     'acceleration-implausible',

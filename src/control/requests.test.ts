@@ -6,6 +6,7 @@ import { generateKeyPair, type KeyPair, keyId } from '../keys/key-pair.ts';
 import { trustEntry, trustStoreOf } from '../keys/trust-store.ts';
 import type { Command, Request } from '../messages/requests.ts';
 import type { Status } from '../messages/status.ts';
+import { reasons } from '../safety/supervisor.ts';
 import { latchOnDisk, type RobotControlRig, robotControlRig, standing } from './control-rig.testing.ts';
 import { CHECKS_PER_SECOND, type RequestParts, requestHandler } from './requests.ts';
 import type { ControlEvent } from './robot-control.ts';
@@ -98,6 +99,30 @@ async function signed(who: RawClient, over: Signed = {}) {
 
 const send = (who: RawClient, envelope: unknown) => who.ask({ request: 'command', envelope });
 const codeOf = (answer: Record<string, unknown>) => (answer.refusal as { code: string } | undefined)?.code;
+
+describe('what the gateway says of its recorder', () => {
+  it.each(['disk-full', 'behind'] as const)(
+    '"%s" is named as a warning, and starts or stops nothing',
+    async (problem) => {
+      rig.run();
+      const gateway = await client();
+      expect(await gateway.ask({ request: 'recorder', problem })).toMatchObject({ ok: true });
+      rig.frame({ state: 'active' });
+      expect(reasons(rig.control.safety.active)).toEqual([problem === 'behind' ? 'recorder-behind' : 'disk-full']);
+      expect(state()).toBe('running');
+      expect(await gateway.ask({ request: 'recorder', problem: '' })).toMatchObject({ ok: true });
+      rig.frame({ state: 'active' });
+      expect(reasons(rig.control.safety.active)).toEqual([]);
+    },
+  );
+
+  it('of any other kind is refused', async () => {
+    const gateway = await client();
+    expect(await gateway.ask({ request: 'recorder', problem: 'estop' })).toMatchObject({ ok: false });
+    rig.frame();
+    expect(reasons(rig.control.safety.active)).toEqual([]);
+  });
+});
 
 describe('a signed command', () => {
   it('starts the robot, and who gave it is on record', async () => {

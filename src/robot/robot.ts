@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { EdgeError } from '../errors.ts';
 import { readYamlFile } from '../yaml-file.ts';
+import { taskNames } from './tasks/tasks.ts';
 
 /**
  * A number of the robot, as the file states it: `{ value, unit, source }`. Code sees only the value; the unit is checked
@@ -107,7 +108,7 @@ export const robotSchema = z.strictObject({
   /** limits of single tasks, each stricter than the one of `limits` that it stands for */
   tasks: z
     .partialRecord(
-      z.enum(['standing-still', 'moving-straight']),
+      z.enum(taskNames),
       z.strictObject({
         wheelTorque: quantity('N·m', positive).optional(),
         wheelSpeed: quantity('rad/s', positive).optional(),

@@ -64,6 +64,7 @@ export const EXAMPLES: Readonly<Record<ConditionId, (robot: Robot) => Partial<Fa
   'acceleration-implausible': () => ({ meanSpecificForce: 1.9 }),
   'turning-too-fast': ({ limits }) => ({ angularRate: limits.angularRate + 1 }),
   'fall-predicted': ({ limits }) => ({ tilt: limits.fallTilt + 0.01, tiltRate: limits.tilt / limits.fallHorizon }),
+  'sensor-lost': () => ({ sensorsLost: 1 }),
   'wheel-slip': ({ limits }) => ({ wheelSlip: limits.wheelSlip + 0.1 }),
   'lift-off': ({ limits }) => ({ apparentInertia: limits.contactInertia * 0.9 }),
   'joint-limit': ({ legs }) => ({ legAngle: legs.positionLimit + 0.01 }),

@@ -19,6 +19,7 @@ export const anyFacts: fc.Arbitrary<Facts> = fc.record({
   rate: anyNumber,
   nominalRate: anyNumber,
   estimateFinite: fc.boolean(),
+  sensorsLost: fc.nat(3),
   attitudeNorm: anyNumber,
   specificForce: anyNumber,
   gravityError: anyNumber,

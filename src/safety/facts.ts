@@ -19,6 +19,8 @@ export interface Facts {
   readonly nominalRate: number;
   /** a frame that a controller can run on: all of the estimate is finite */
   readonly estimateFinite: boolean;
+  /** sensors that the MCU had when the robot was armed and has no more */
+  readonly sensorsLost: number;
   /** length of the attitude quaternion, 1 if it is a rotation */
   readonly attitudeNorm: number;
   /** length of the accelerometer's vector [m/s²] */
@@ -122,6 +124,7 @@ export const NO_FACTS: Facts = {
   rate: Number.NaN,
   nominalRate: Number.NaN,
   estimateFinite: false,
+  sensorsLost: 0,
   attitudeNorm: Number.NaN,
   specificForce: Number.NaN,
   gravityError: Number.NaN,

@@ -31,7 +31,7 @@ export const FAILSAFE_TABLE = [
     clears: 'reset',
     debounce: 1,
     threshold: () => 'anybody said stop',
-    source: 'DESIGN: stopping is always allowed, by anyone',
+    source: 'by design: stopping is always allowed, by anyone',
     holds: (facts) => facts.estopLatched,
   },
   {
@@ -313,7 +313,7 @@ export const FAILSAFE_TABLE = [
     clears: 'itself',
     debounce: 1,
     threshold: () => 'the disk refused it',
-    source: 'DESIGN: a dead disk never delays a stop; it refuses arming',
+    source: 'by design: a dead disk never delays a stop; it refuses arming',
     holds: (facts) => facts.estopNotPersisted,
   },
   ...IMU_CONDITIONS,

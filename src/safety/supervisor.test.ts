@@ -68,6 +68,10 @@ describe('every row of the failsafe table', () => {
       expect(isActive(gone)).toBe(clears !== 'itself');
       expect(isActive(seen(disarm(gone), goodFacts, 1))).toBe(clears === 'reset');
       expect(isActive(seen(reset(gone), goodFacts, recovery))).toBe(false);
+      // Nothing outlives its cause and what clears it, whatever the state was when that came.
+      for (const cleared of [reset(tripped), reset(estop(tripped))]) {
+        expect(isActive(seen(cleared, goodFacts, recovery))).toBe(false);
+      }
     },
   );
 

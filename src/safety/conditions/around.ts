@@ -13,7 +13,7 @@ export const SURROUNDING_CONDITIONS = [
     clears: 'itself',
     debounce: 200,
     threshold: () => 'not connected for 200 frames, where a broker is configured',
-    source: 'DESIGN: the loss of the broker alone never stops a standing robot',
+    source: 'by design: the loss of the broker alone never stops a standing robot',
     holds: (facts) => facts.brokerLost,
   },
   {
@@ -24,7 +24,7 @@ export const SURROUNDING_CONDITIONS = [
     clears: 'itself',
     debounce: 1,
     threshold: () => "the gateway says so, or rows were pushed out of control's memory within 10 s",
-    source: 'DESIGN: the recorder is never waited for; the gateway is not trusted, so this can only warn',
+    source: 'by design: the recorder is never waited for; the gateway is not trusted, so this can only warn',
     holds: (facts) => facts.recorderBehind,
   },
   {
@@ -35,7 +35,7 @@ export const SURROUNDING_CONDITIONS = [
     clears: 'itself',
     debounce: 1,
     threshold: () => 'the gateway says so',
-    source: 'DESIGN: a full disk costs recordings, never control; the gateway is not trusted, so this can only warn',
+    source: 'by design: a full disk costs recordings, never control; the gateway is not trusted, so this can only warn',
     holds: (facts) => facts.diskFull,
   },
   {

@@ -9,7 +9,7 @@ const ATTITUDE_ERROR = 0.25;
 const LEAST_FORCE = 2;
 const MOST_FORCE = 30;
 
-/** The IMU: whether what it says can be so. */
+/** IMU and encoders: whether they are there, and whether what the IMU says can be so. */
 export const IMU_CONDITIONS = [
   {
     id: 'imu-stuck',
@@ -70,5 +70,16 @@ export const IMU_CONDITIONS = [
     source: 'robot file: limits.fallHorizon, limits.fallTilt, limits.tilt; a test compares with the linear model',
     holds: (facts, { limits }) =>
       !(facts.tilt < limits.fallTilt) && !(facts.tilt + limits.fallHorizon * facts.tiltRate <= limits.tilt),
+  },
+  {
+    id: 'sensor-lost',
+    says: 'a sensor that was there is missing: attitude, leg encoders or torque measurement; the robot holds',
+    remedy: 'look at the sensor and its wiring; disarm and arm again, which takes the robot as it is then',
+    action: 'fallback',
+    clears: 'disarm',
+    debounce: 2,
+    threshold: () => 'one of hasAttitude, hasLegs, hasWheelTorque is gone since the robot was armed, for 2 frames',
+    source: 'by design: what is estimated without it is not what the policy was started with',
+    holds: (facts) => facts.sensorsLost > 0,
   },
 ] as const satisfies readonly Condition[];

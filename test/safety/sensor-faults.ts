@@ -27,11 +27,13 @@ const PROMISED: Partial<Record<Broken, Partial<Record<SensorFaultKind, Promised 
     intermittent: by('imu-stuck'),
   },
   attitude: {
-    // gyro and accelerometer make another
-    off: GOES_ON,
+    // gyro and accelerometer make another, on which it holds
+    off: by('sensor-lost'),
+    intermittent: by('sensor-lost'),
     stuck: by('imu-stuck', 'attitude-jump'),
     garbage: by('attitude-implausible'),
-    wrong: by('attitude-jump'),
+    // A lean of 0.2 rad is within what the real robot's own log shows as a jump; see `attitude-wrong-far`.
+    wrong: by('attitude-jump', 'wheel-slip'),
     noisy: goesOnOr('attitude-jump'),
   },
   wheelPosition: {
@@ -50,8 +52,13 @@ const PROMISED: Partial<Record<Broken, Partial<Record<SensorFaultKind, Promised 
     intermittent: goesOnOr('wheel-encoder', 'lift-off'),
     noisy: goesOnOr('wheel-encoder', 'lift-off'),
   },
-  legs: { garbage: by('joint-limit') },
-  wheelTorqueMeasured: { garbage: goesOnOr('torque-tracking'), wrong: by('torque-tracking') },
+  legs: { off: by('sensor-lost'), garbage: by('joint-limit'), intermittent: by('sensor-lost') },
+  wheelTorqueMeasured: {
+    off: by('sensor-lost'),
+    garbage: goesOnOr('torque-tracking'),
+    wrong: by('torque-tracking'),
+    intermittent: by('sensor-lost'),
+  },
   battery: {
     off: by('battery-collapse'),
     garbage: by('battery-collapse'),
@@ -63,7 +70,7 @@ const PROMISED: Partial<Record<Broken, Partial<Record<SensorFaultKind, Promised 
     off: by('attitude-implausible', 'estimate-not-finite', 'tilt'),
     stuck: by('imu-stuck'),
     garbage: by('attitude-implausible', 'turning-too-fast'),
-    wrong: by('attitude-jump', ...FALLS),
+    wrong: by('attitude-jump', 'wheel-slip', ...FALLS),
     slow: by('imu-stuck'),
     delayed: by(...FALLS),
     intermittent: by('imu-stuck', 'attitude-implausible', 'estimate-not-finite', 'tilt'),
@@ -83,8 +90,7 @@ const PROMISED: Partial<Record<Broken, Partial<Record<SensorFaultKind, Promised 
 
 const isForBoth = (promised: Promised | Fault['promised']): promised is Promised => !('standing-still' in promised);
 
-/** Every fault of every sensor, and of those that fail together. */
-export const sensorFaults: readonly Fault[] = [...SENSORS, 'imu' as const, 'all' as const].flatMap((sensor) =>
+const everyFaultOfEverySensor: readonly Fault[] = [...SENSORS, 'imu' as const, 'all' as const].flatMap((sensor) =>
   SENSOR_FAULTS.map((fault): Fault => {
     const promised = PROMISED[sensor]?.[fault] ?? GOES_ON;
     return {
@@ -95,3 +101,20 @@ export const sensorFaults: readonly Fault[] = [...SENSORS, 'imu' as const, 'all'
     };
   }),
 );
+
+/** Every fault of every sensor, and of those that fail together; and those of which the default is not the whole story. */
+export const sensorFaults: readonly Fault[] = [
+  ...everyFaultOfEverySensor,
+  {
+    id: 'attitude-wrong-far',
+    says: 'attitude wrong by 0.3 rad',
+    simulator: [{ verb: 'sensor', sensor: 'attitude', fault: 'wrong', amount: 0.3 }],
+    promised: inBoth(by('attitude-jump', 'fall-predicted', 'tilt')),
+  },
+  {
+    id: 'gyro-late-15-ms',
+    says: 'gyro late by 15 ms',
+    simulator: [{ verb: 'sensor', sensor: 'gyro', fault: 'delayed', amount: 15 }],
+    promised: inBoth(goesOnOr(...FALLS)),
+  },
+];

@@ -1,6 +1,7 @@
 import type { LinkCounters } from '../protocol/link-counters.ts';
 import type { Sensors } from '../protocol/messages.gen.ts';
 import type { Robot } from '../robot/robot.ts';
+import { DriveWatch } from '../safety/drive-watch.ts';
 import { EncoderWatch } from '../safety/encoder-watch.ts';
 import type { Facts } from '../safety/facts.ts';
 import { ImuWatch } from '../safety/imu-watch.ts';
@@ -49,6 +50,7 @@ export class FactGatherer {
   readonly #imu = new ImuWatch();
   readonly #wheels: WheelWatch;
   readonly #encoders = new EncoderWatch();
+  readonly #drives = new DriveWatch();
   readonly #outOfOrder = new LeakyCount();
   readonly #damaged = new LeakyCount();
   readonly #surroundings: Surroundings;
@@ -109,6 +111,7 @@ export class FactGatherer {
       meanSpecificForce: this.#imu.meanSpecificForce,
       wheelSpeed: estimate.wheelSpeed,
       encoderError: this.#encoders.error,
+      driveGain: this.#drives.gain,
       wheelSlip: this.#wheels.slip,
       apparentInertia: this.#wheels.apparentInertia,
       legAngle: sensors.hasLegs ? farthest(sensors.legPosition) : Number.NaN,
@@ -185,6 +188,12 @@ export class FactGatherer {
       forwardAcceleration: acceleration[0] * Math.cos(pitch) + acceleration[2] * Math.sin(pitch),
       dt,
       // Wheels that nobody drives prove nothing: a robot that is being carried slips, in a way.
+      first: first || !running,
+    });
+    this.#drives.update({
+      applied: sensors.wheelTorqueApplied,
+      measured: sensors.hasWheelTorque ? sensors.wheelTorqueMeasured : undefined,
+      dt,
       first: first || !running,
     });
     this.#encoders.update({ position: sensors.wheelPosition, velocity: wheelVelocity, dt, first });

@@ -85,6 +85,7 @@ export const EXAMPLES: Readonly<Record<ConditionId, (robot: Robot) => Partial<Fa
   'disk-full': () => ({ diskFull: true }),
   'clock-step': () => ({ clockStep: 0.6 }),
   'wheel-encoder': () => ({ encoderError: 0.51 }),
+  'drive-weak': () => ({ driveGain: 0.39 }),
 };
 
 /**

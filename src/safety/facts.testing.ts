@@ -31,6 +31,7 @@ export const anyFacts: fc.Arbitrary<Facts> = fc.record({
   meanSpecificForce: anyNumber,
   wheelSpeed: anyNumber,
   encoderError: anyNumber,
+  driveGain: anyNumber,
   wheelSlip: anyNumber,
   apparentInertia: anyNumber,
   legAngle: anyNumber,

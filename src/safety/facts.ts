@@ -49,6 +49,8 @@ export interface Facts {
   readonly apparentInertia: number;
   /** leg joint farthest from zero [rad]; NaN if none is measured */
   readonly legAngle: number;
+  /** the most that the worse wheel's drive can give of the torque it is told, over one second; infinite where nothing tells */
+  readonly driveGain: number;
   /** measured less applied torque, mean of 0.25 s, the worse wheel [N·m]; NaN if none is measured */
   readonly torqueError: number;
   /** [V] */
@@ -136,6 +138,7 @@ export const NO_FACTS: Facts = {
   meanSpecificForce: Number.NaN,
   wheelSpeed: Number.NaN,
   encoderError: 0,
+  driveGain: Number.POSITIVE_INFINITY,
   wheelSlip: 0,
   apparentInertia: Number.POSITIVE_INFINITY,
   legAngle: Number.NaN,

@@ -1,5 +1,6 @@
 import type { Condition } from './condition.ts';
 import { SURROUNDING_CONDITIONS } from './conditions/around.ts';
+import { DRIVE_CONDITIONS } from './conditions/drives.ts';
 import { ENCODER_CONDITIONS } from './conditions/encoders.ts';
 import { IMU_CONDITIONS } from './conditions/imu.ts';
 import { LINE_CONDITIONS } from './conditions/line.ts';
@@ -322,6 +323,7 @@ export const FAILSAFE_TABLE = [
   ...POLICY_CONDITIONS,
   ...SURROUNDING_CONDITIONS,
   ...ENCODER_CONDITIONS,
+  ...DRIVE_CONDITIONS,
 ] as const satisfies readonly Condition[];
 
 export type ConditionId = (typeof FAILSAFE_TABLE)[number]['id'];

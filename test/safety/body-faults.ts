@@ -16,13 +16,13 @@ const body = (
 
 /** Drives, supply, motor controller, ground, and whoever meets the robot. */
 export const bodyFaults: readonly Fault[] = [
-  // One wheel balances both, as long as nobody asks for more.
-  body('motor-left-dead', 'left wheel drive dead', goesOnOr('torque-tracking', ...FALLS), {
+  // One wheel balances both, as long as nobody asks for more: it is told, and holds.
+  body('motor-left-dead', 'left wheel drive dead', by('drive-weak'), {
     verb: 'motor',
     side: 'left',
     fault: 'dead',
   }),
-  body('motor-right-dead', 'right wheel drive dead', goesOnOr('torque-tracking', ...FALLS), {
+  body('motor-right-dead', 'right wheel drive dead', by('drive-weak'), {
     verb: 'motor',
     side: 'right',
     fault: 'dead',
@@ -30,7 +30,7 @@ export const bodyFaults: readonly Fault[] = [
   body('motors-dead', 'both wheel drives dead', by(...FALLS), { verb: 'motor', side: 'both', fault: 'dead' }),
   body('motor-left-stuck', 'left wheel seized', goesOnOr(...FALLS), { verb: 'motor', side: 'left', fault: 'stuck' }),
   body('motors-stuck', 'both wheels seized', by(...FALLS), { verb: 'motor', side: 'both', fault: 'stuck' }),
-  body('motor-left-frozen', 'left drive keeps its torque', goesOnOr('torque-tracking', ...FALLS), {
+  body('motor-left-frozen', 'left drive keeps its torque', goesOnOr('drive-weak', 'torque-tracking', ...FALLS), {
     verb: 'motor',
     side: 'left',
     fault: 'frozen',

@@ -22,6 +22,9 @@ export function registerStatus(program: Command): void {
 
 const degrees = (radians: number) => ((radians * 180) / Math.PI).toFixed(1);
 
+const delayLine = ({ spent, tolerable, enforced }: NonNullable<Status['delay']>): string =>
+  `delay from sensor to torque ${spent.toFixed(1)} ms of ${tolerable.toFixed(1)} ms tolerable${enforced ? '' : ', not enforced'}; see h2o-edge doctor`;
+
 /** The status in words, a line a thought. */
 export function describeStatus(status: Status): string[] {
   const { estimate, latencyUs, mcu, scheduling } = status;
@@ -41,6 +44,7 @@ export function describeStatus(status: Status): string[] {
     `motor controller: ${mcu.session}, ${mcu.state}${mcu.faults.length > 0 ? `, faults: ${mcu.faults.join(', ')}` : ''}; ${mcu.peer}`,
     `port ${status.link.path}: ${status.link.open ? 'open' : `not open (${status.link.lastProblem})`}, ${mcu.measuredRate?.toFixed(1) ?? '?'} Hz`,
     `latency p50 ${latencyUs.p50} µs, p99 ${latencyUs.p99} µs, max ${latencyUs.max} µs over ${latencyUs.count} frames; ${scheduling.policy} ${scheduling.priority}`,
+    ...(status.delay ? [delayLine(status.delay)] : []),
     `controllers: balancer${status.controllers.map((controller) => `, ${controller.id}`).join('')}`,
     ...Object.entries(status.refusedPolicies).map(([id, reason]) => `  refused ${id}: ${reason}`),
   );

@@ -27,6 +27,14 @@ function armAfter(over: Partial<Sensors>, greeting: Partial<Hello> = {}) {
   return { ...loop, wire, refusal: loop.enter() };
 }
 
+/** A second of frames of a robot on which nothing is wrong. */
+function controlLoopAtRest() {
+  const loop = controlLoop();
+  const wire = new McuWire();
+  for (let frame = 0; frame < 200; frame++) loop.push(wire.sensors());
+  return loop;
+}
+
 /** Ids of the checks that are in the way. */
 const inTheWay = (over: Partial<Sensors>, greeting: Partial<Hello> = {}) => {
   const { refusal, control } = armAfter(over, greeting);
@@ -78,6 +86,16 @@ describe('arming looks at what the MCU said of itself', () => {
 
   it('and is refused while it does not hear the commands', () => {
     expect(inTheWay({ commandFresh: false })).toContain('heard');
+  });
+});
+
+describe('arming looks at the limits of the task', () => {
+  it('and not only at those of the robot: standing still is no way to drive', () => {
+    const { enter, control } = controlLoopAtRest();
+    const faster = { controller: 'balancer', targetVelocity: 0.4 } as const;
+    expect(enter({ task: 'standing-still', ...faster })?.code).toBe('not-armed: target-velocity');
+    expect(control.safety.robotState).toBe('disarmed');
+    expect(enter({ task: 'moving-straight', ...faster })).toBeUndefined();
   });
 });
 

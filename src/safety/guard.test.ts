@@ -55,6 +55,17 @@ describe('guard', () => {
     );
   });
 
+  it('takes the limit of a stricter task at once, whatever was sent before', () => {
+    const strict = { ...robot, limits: { ...robot.limits, wheelTorque: 0.4 } };
+    fc.assert(
+      fc.property(anyReachableInput, ({ previous, ...rest }) => {
+        const [left = 0, right = 0] = previous;
+        const { command } = guard({ ...rest, previous: [left, right], robotState: 'running' }, strict);
+        for (const torque of command.wheelTorque) expect(Math.abs(torque)).toBeLessThanOrEqual(0.4);
+      }),
+    );
+  });
+
   it('drives only while running', () => {
     fc.assert(
       fc.property(anyInput, (any) => {

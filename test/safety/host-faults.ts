@@ -63,5 +63,5 @@ export const hostFaults: readonly Fault[] = [
     { 'standing-still': GOES_ON, 'moving-straight': by('heartbeat-lost') },
     { config: { operatorHeartbeat: 1000 } },
   ),
-  host('unplugged', 'cable out for 0.5 s', { kind: 'unplug', seconds: 0.5 }, by('link-lost')),
+  host('unplugged', 'cable out for 1.5 s', { kind: 'unplug', seconds: 1.5 }, by('link-lost')),
 ];

@@ -143,6 +143,8 @@ async function hostTrouble(scenario: Scenario, trouble: HostTrouble): Promise<vo
       });
       await scenario.advance(trouble.seconds, 0);
       await scenario.simulator.request('replug');
+      // by the host's clock; the motor controller's stands still meanwhile
+      await until('control is back', async () => (await scenario.status())?.mcu.session === 'accepted');
       break;
   }
 }

@@ -8,18 +8,9 @@ import type { Case, Run } from './run-all.ts';
 /** Who drives in the run of that seed: by turns the built-in balancer and the bundle that ships for the task. */
 const controllerOf = (seed: number): Case['controller'] => (seed % 2 === 1 ? 'balancer' : 'policy');
 
-/** All faults in all tasks, `count` seeds each from 1 on. */
-export const casesOf = (faults: readonly Fault[], count: number): Case[] =>
-  faults.flatMap((fault) =>
-    taskNames.flatMap((task) =>
-      Array.from({ length: count }, (_, index) => ({
-        fault,
-        task,
-        controller: controllerOf(index + 1),
-        seed: index + 1,
-      })),
-    ),
-  );
+/** All faults in all tasks, once, under this seed. */
+export const roundOf = (faults: readonly Fault[], seed: number): Case[] =>
+  faults.flatMap((fault) => taskNames.map((task) => ({ fault, task, controller: controllerOf(seed), seed })));
 
 /** The same for a quick look: one seed each, the standing robot by the balancer and the moving one by the policy. */
 export const fewCasesOf = (faults: readonly Fault[]): Case[] =>

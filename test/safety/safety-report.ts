@@ -2,8 +2,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FAULTS } from './faults.ts';
 import { brokenPromises } from './promise.ts';
-import { casesOf, reportOf } from './report.ts';
-import { runAll } from './run-all.ts';
+import { reportOf, roundOf } from './report.ts';
+import { type Run, runAll } from './run-all.ts';
 
 // npm run safety-report                     every fault × task, five runs each; writes docs/safety-report.md
 // npm run safety-report -- --runs 9         as many runs
@@ -21,21 +21,26 @@ if (!Number.isInteger(count) || count < 1) {
   process.exit(2);
 }
 const faults = FAULTS.filter(({ id }) => only === undefined || id.includes(only));
-const cases = casesOf(faults, count);
-if (cases.length === 0) {
+if (faults.length === 0) {
   process.stderr.write(`no fault has "${only}" in its name: ${FAULTS.map(({ id }) => id).join(' ')}\n`);
   process.exit(2);
 }
 
-let done = 0;
-const runs = await runAll(cases, (run) => {
-  done += 1;
-  const broken = brokenPromises(run.fault.promised[run.task], run.outcome);
-  const { robotState, conditions } = run.outcome;
-  const words = `${done}/${cases.length} ${run.fault.id}, ${run.task}, seed ${run.seed}: ${robotState} ${conditions.join(',')}`;
-  process.stderr.write(`${words}${broken.map((what) => `\n  BROKEN: ${what}`).join('')}\n`);
-});
-const page = reportOf(runs);
-if (only === undefined) writeFileSync(join(import.meta.dirname, '..', '..', 'docs', 'safety-report.md'), page);
-else process.stdout.write(page);
+const path = join(import.meta.dirname, '..', '..', 'docs', 'safety-report.md');
+const runs: Run[] = [];
+for (let seed = 1; seed <= count; seed++) {
+  const round = roundOf(faults, seed);
+  let done = 0;
+  const tell = (run: Run) => {
+    done += 1;
+    const { robotState, conditions } = run.outcome;
+    const broken = brokenPromises(run.fault.promised[run.task], run.outcome);
+    const words = `${seed}/${count} ${done}/${round.length} ${run.fault.id}, ${run.task}: ${robotState} ${conditions.join(',')}`;
+    process.stderr.write(`${words}${broken.map((what) => `\n  BROKEN: ${what}`).join('')}\n`);
+  };
+  runs.push(...(await runAll(round, tell)));
+  // a long time: what is there after each round is a whole page already
+  if (only === undefined) writeFileSync(path, reportOf(runs));
+}
+if (only !== undefined) process.stdout.write(reportOf(runs));
 if (runs.some((run) => brokenPromises(run.fault.promised[run.task], run.outcome).length > 0)) process.exitCode = 1;

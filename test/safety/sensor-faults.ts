@@ -46,7 +46,8 @@ const PROMISED: Partial<Record<Broken, Partial<Record<SensorFaultKind, Promised 
   },
   wheelVelocity: {
     off: by('wheel-encoder', 'lift-off'),
-    stuck: by('wheel-encoder', 'lift-off'),
+    // stuck at the speed that it goes on to have, it is right for long
+    stuck: goesOnOr('wheel-encoder', 'lift-off'),
     garbage: by('wheel-overspeed'),
     wrong: by('wheel-encoder', 'lift-off'),
     intermittent: goesOnOr('wheel-encoder', 'lift-off'),
@@ -55,7 +56,8 @@ const PROMISED: Partial<Record<Broken, Partial<Record<SensorFaultKind, Promised 
   legs: { off: by('sensor-lost'), garbage: by('joint-limit'), intermittent: by('sensor-lost') },
   wheelTorqueMeasured: {
     off: by('sensor-lost'),
-    garbage: goesOnOr('torque-tracking'),
+    stuck: goesOnOr('drive-weak'),
+    garbage: goesOnOr('torque-tracking', 'drive-weak'),
     wrong: by('torque-tracking'),
     intermittent: by('sensor-lost'),
   },

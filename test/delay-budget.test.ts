@@ -24,7 +24,7 @@ describe('the delay budget', () => {
     expect(said.findings).toContainEqual(expect.objectContaining({ id: 'delay-budget', verdict: 'fail' }));
     const words = await robot.order('doctor');
     expect(words.stdout).toContain('fail  delay-budget');
-    expect(words.stdout).toContain('real-time priority');
+    expect(words.stdout).toContain('→ most of it is sensing, 40.0 ms');
   });
 
   it('that fits does not stand in the way', async () => {

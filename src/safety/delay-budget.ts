@@ -213,7 +213,7 @@ export function delayBudget({ limits, robot, baudRate, measured, announcedWatchd
   const watchdog = announcedWatchdog !== undefined && announcedWatchdog > 0 ? announcedWatchdog : timing.mcuWatchdog;
   const findings = [
     samplesFinding(measured),
-    spentFinding(spent, limits, measured),
+    spentFinding(shares, spent, limits, measured),
     liveFinding(robot, limits),
     watchdogFinding(watchdog, limits),
   ];
@@ -235,18 +235,31 @@ function samplesFinding(measured: MeasuredLatency | undefined): DelayFinding {
   };
 }
 
-function spentFinding(spent: number, { tolerable }: DelayLimits, measured: MeasuredLatency | undefined): DelayFinding {
+/** What shortens each stretch of the way. */
+const SHORTEN: Readonly<Record<DelayShare['id'], string>> = {
+  sensing: 'use a faster IMU or filter, and correct timing.sensingDelay in the robot file',
+  'sensors-on-wire': 'raise serial.baudRate at both ends',
+  compute:
+    'give control real-time priority (`h2o-edge run` as a user who may), lower the load, or use a faster machine',
+  'command-on-wire': 'raise serial.baudRate at both ends',
+  actuation: 'use faster drives, and correct timing.actuationDelay in the robot file',
+};
+
+function spentFinding(
+  shares: readonly DelayShare[],
+  spent: number,
+  { tolerable }: DelayLimits,
+  measured: MeasuredLatency | undefined,
+): DelayFinding {
   // Not a number is not known, and what is not known does not fit.
   const fits = spent <= tolerable;
+  const longest = shares.reduce((most, share) => (share.ms <= most.ms ? most : share));
   const tight = fits && spent > 0.8 * tolerable;
   return {
     id: 'delay-budget',
     verdict: !fits ? 'fail' : tight ? 'warn' : 'pass',
     found: `${ms(spent)} from sampling to torque${measured ? ` with a p99.9 latency of ${ms(measured.p999)}` : ', latency left out'}, ${ms(tolerable)} are tolerable`,
-    remedy:
-      fits && !tight
-        ? ''
-        : 'give control real-time priority (`h2o-edge run` as a user who may), lower the load, raise the baud rate, or use a faster machine',
+    remedy: fits && !tight ? '' : `most of it is ${longest.id}, ${ms(longest.ms)}: ${SHORTEN[longest.id]}`,
   };
 }
 

@@ -15,6 +15,8 @@ export class AnswerTap {
   #unanswered = 0;
   #newest: number | undefined;
   #greeted = false;
+  /** it has greeted and has not been answered: until then it answers no frame (PROTOCOL.md §4.1) */
+  #waitsForHello = false;
   #deaf = false;
   #waiting: { readonly isOver: () => boolean; readonly resolve: () => void } | undefined;
 
@@ -27,12 +29,18 @@ export class AnswerTap {
   wrote(bytes: Uint8Array, at: number): void {
     for (const { message, sequence } of this.#hostsEar.push(bytes)) {
       // PROTOCOL.md §4.1: a host greets an MCU that has started anew
-      if (message.kind === 'hello' && message.peerNonce === 0) this.#greeted = true;
+      if (message.kind === 'hello') this.#helloWritten(message.peerNonce);
       if (message.kind === 'sensors') this.#wrote(sequence, at);
     }
   }
 
+  #helloWritten(peerNonce: number): void {
+    if (peerNonce === 0) this.#greeted = true;
+    else this.#waitsForHello = false;
+  }
+
   #wrote(sequence: number, at: number): void {
+    if (this.#waitsForHello) return;
     this.#newest = sequence;
     this.#unanswered += 1;
     this.#written.delete(sequence);
@@ -57,6 +65,7 @@ export class AnswerTap {
     // frames that came between a restart and the greeting are not taken for true, and not answered
     if (this.#greeted) this.#written.clear();
     this.#greeted = false;
+    this.#waitsForHello = true;
   }
 
   #answered(session: number, answers: number, at: number): void {
@@ -120,6 +129,7 @@ export class AnswerTap {
     this.#written.clear();
     this.#session = 0;
     this.#greeted = false;
+    this.#waitsForHello = false;
     this.#decoder.reset();
     this.#hostsEar.reset();
   }

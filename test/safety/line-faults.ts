@@ -34,7 +34,13 @@ export const lineFaults: readonly Fault[] = [
     { fault: 'delay', amount: 5 },
     goesOnOr('fall-predicted', 'tilt'),
   ),
-  line('late-10-ms', 'every frame 10 ms late each way', { fault: 'delay', amount: 10 }, by('fall-predicted', 'tilt')),
+  // beyond the delay budget: it rings, and falls sooner or later
+  line(
+    'late-10-ms',
+    'every frame 10 ms late each way',
+    { fault: 'delay', amount: 10 },
+    goesOnOr('fall-predicted', 'tilt'),
+  ),
   line(
     'late-30-ms',
     'every sensor frame 30 ms late',

@@ -166,7 +166,8 @@ export class Scenario {
     await this.simulator.request('restart', { seed });
     await this.advance(0.1);
     const status = await control.status();
-    if (status.state === 'estopped') await control.command({ name: 'reset' }, this.folder.operator);
+    const latched = status.state === 'estopped' || status.reasons.some(({ clears }) => clears === 'reset');
+    if (latched) await control.command({ name: 'reset' }, this.folder.operator);
     else await control.disarm();
     // its frame rate must be known before it may be armed
     await this.advance(1.4);

@@ -19,7 +19,7 @@ const number = (text: string): number => {
 };
 
 /** Options that `robot-sim` and `demo` share. */
-export const withSimulation = (command: Command): Command =>
+export const withSimulation = (command: Command, paces: readonly string[] = ['real', 'lockstep']): Command =>
   command
     .option('--gap <name...>', 'dynamics gaps, names that ship or files; several compose')
     .option('--seed <n>', 'seed of everything random in the simulation', number)
@@ -29,13 +29,39 @@ export const withSimulation = (command: Command): Command =>
       '--playback <file>',
       'play a recorded log (x v pitch pitch-rate torque done at 200 Hz) in place of the twin',
     )
-    .addOption(new Option('--pace <pace>', 'real time, or in step with the answers').choices(['real', 'lockstep']));
+    .addOption(new Option('--pace <pace>', 'real time, or in step with the answers').choices(paces));
+
+/** Parameters that may be given by their place. */
+const PLACES: Readonly<Record<string, readonly string[]>> = {
+  sensor: ['sensor', 'fault'],
+  link: ['fault'],
+  motor: ['side', 'fault'],
+};
+
+const FAULTS_HELP = `
+Faults of a running simulator, in MCU time, repeated by its seed. All take after=SECONDS until they begin; those marked * seconds=SECONDS
+until they end, else they last until "none" or "mend":
+  sensor NAME FAULT *    off stuck garbage wrong slow delayed intermittent noisy none [amount=…], of gyro acceleration attitude
+                         wheelPosition wheelVelocity legs wheelTorqueMeasured battery temperature, or imu, or all
+  link FAULT *           flip drop duplicate reorder [rate=0…1] delay [amount=MS] none [direction=to-host|to-mcu|both] [frames=N]
+  motor SIDE FAULT *     dead stuck frozen reversed none, of left right both
+  slip friction=SCALE *  of every contact
+  payload kilograms=KG * [forward=M]
+  brown-out              [volts=V] [sag=S] [off=S]
+  push newtons=N seconds=S
+  fault bits=N           hardware faults of the motor controller, 0 ends them
+  reboot                 resets the motor controller
+  mend                   ends all of them`;
 
 export function registerRobotSim(program: Command): void {
-  withSimulation(program.command('robot-sim'))
+  withSimulation(program.command('robot-sim'), ['real', 'lockstep', 'stepped'])
     .description('a simulated robot behind a serial port, or a word to a running one: robot-sim lift --socket PATH')
-    .argument('[verb]', 'lift, truth, push, fault, garbage, unplug, replug, reboot, wait, mark, measure, quit')
+    .argument(
+      '[verb]',
+      'lift, truth, wait, advance, mark, measure, unplug, replug, garbage, restart, quit, or a fault (below)',
+    )
     .argument('[parameters...]', 'of the verb, as key=value')
+    .addHelpText('after', FAULTS_HELP)
     .option('--robot <name>', 'a robot that ships, or a robot file', 'wheel-legged')
     .option('--hand', 'hold the robot upright until it is armed')
     .option('--patience <ms>', 'at real pace: how long a stalled host is waited for', number)
@@ -66,10 +92,20 @@ async function tell(verb: string, parameters: readonly string[], socket: string 
   }
   const client = await SimulatorClient.connect(socket);
   try {
-    sayJson(await client.request(verb, Object.fromEntries(parameters.map(parseParameter))));
+    sayJson(await client.request(verb, parametersOf(verb, parameters)));
   } finally {
     client.close();
   }
+}
+
+function parametersOf(verb: string, words: readonly string[]): Record<string, unknown> {
+  const places = PLACES[verb] ?? [];
+  return Object.fromEntries(
+    words.map((word, index) => {
+      const place = places[index];
+      return place !== undefined && !word.includes('=') ? [place, word] : parseParameter(word);
+    }),
+  );
 }
 
 function parseParameter(text: string): [string, unknown] {

@@ -33,6 +33,9 @@ export const measurementSchema = z.looseObject({
   meanSpeed: z.number(),
   falls: z.number(),
   maxTilt: z.number(),
+  maxWheelTorque: z.number(),
+  lastActive: z.number(),
+  lastTorque: z.number(),
 });
 export type Measurement = z.output<typeof measurementSchema>;
 

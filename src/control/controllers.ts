@@ -236,7 +236,7 @@ export class Controllers {
     if (!this.#balancerInCharge) this.#balancer.reset();
     this.#balancerInCharge = true;
     const { x, v, pitch, pitchRate } = tick.estimate;
-    const total = this.#balancer.act({ x, v, pitch, pitchRate }, { targetVelocity, sentTorque });
+    const total = this.#balancer.act({ x, v, pitch, pitchRate }, { targetVelocity, sentTorque, missed: tick.lost });
     return { ...NOTHING, request: { total, steering }, controller: 'balancer' };
   }
 }

@@ -1,6 +1,8 @@
 import type { LinkCounters } from '../protocol/link-counters.ts';
 import type { Sensors } from '../protocol/messages.gen.ts';
 import type { Robot } from '../robot/robot.ts';
+import { DriveWatch } from '../safety/drive-watch.ts';
+import { EncoderWatch } from '../safety/encoder-watch.ts';
 import type { Facts } from '../safety/facts.ts';
 import { ImuWatch } from '../safety/imu-watch.ts';
 import { LeakyCount } from '../safety/leaky-count.ts';
@@ -48,6 +50,8 @@ export class FactGatherer {
   line: Readonly<LinkCounters> | undefined;
   readonly #imu = new ImuWatch();
   readonly #wheels: WheelWatch;
+  readonly #encoders = new EncoderWatch();
+  readonly #drives = new DriveWatch();
   readonly #outOfOrder = new LeakyCount();
   readonly #damaged = new LeakyCount();
   readonly #surroundings: Surroundings;
@@ -79,6 +83,8 @@ export class FactGatherer {
     return {
       imu: this.#imu.remember(),
       wheels: this.#wheels.remember(),
+      encoders: this.#encoders.remember(),
+      drives: this.#drives.remember(),
       temperatures: [...this.#temperatures],
       framesRefused: this.#framesRefused,
       framesDisobeyed: this.#framesDisobeyed,
@@ -92,6 +98,8 @@ export class FactGatherer {
   recall(memory: ReturnType<FactGatherer['remember']>): void {
     this.#imu.recall(memory.imu);
     this.#wheels.recall(memory.wheels);
+    this.#encoders.recall(memory.encoders);
+    this.#drives.recall(memory.drives);
     for (const [slot, temperature] of memory.temperatures) this.#temperatures.set(slot, temperature);
     this.#framesRefused = memory.framesRefused;
     this.#framesDisobeyed = memory.framesDisobeyed;
@@ -138,6 +146,8 @@ export class FactGatherer {
       attitudeError: this.#imu.attitudeError,
       meanSpecificForce: this.#imu.meanSpecificForce,
       wheelSpeed: estimate.wheelSpeed,
+      encoderError: this.#encoders.error,
+      driveGain: this.#drives.gain,
       wheelSlip: this.#wheels.slip,
       apparentInertia: this.#wheels.apparentInertia,
       legAngle: sensors.hasLegs ? farthest(sensors.legPosition) : Number.NaN,
@@ -217,6 +227,13 @@ export class FactGatherer {
       // Wheels that nobody drives prove nothing: a robot that is being carried slips, in a way.
       first: first || !running,
     });
+    this.#drives.update({
+      applied: sensors.wheelTorqueApplied,
+      measured: sensors.hasWheelTorque ? sensors.wheelTorqueMeasured : undefined,
+      dt,
+      first: first || !running,
+    });
+    this.#encoders.update({ position: sensors.wheelPosition, velocity: wheelVelocity, dt, first });
     const { line } = this;
     if (!line) return;
     this.#outOfOrder.update(line.outOfOrder + line.duplicated, dt);

@@ -26,6 +26,8 @@ function margins(one: TwinLoop): Record<string, number> {
       attitude: facts.attitudeError / 0.25,
       turning: facts.angularRate / limits.angularRate,
       slip: facts.wheelSlip / limits.wheelSlip,
+      encoder: facts.encoderError / 0.5,
+      drive: 0.4 / facts.driveGain - 0.4,
       inertia: limits.contactInertia / facts.apparentInertia,
       torque: facts.torqueError / limits.torqueError,
       stuck: facts.imuStuckUs / (timing.mcuWatchdog * 1000),

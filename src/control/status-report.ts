@@ -68,6 +68,17 @@ export class StatusReport {
     control.facts.overruns.add(tick.latencyUs, 1e6 / control.latest.nominalRate, tick.superseded);
   }
 
+  /** Not known before the first frame, nor while a sensor is missing that it needs. */
+  #estimate(): Status['estimate'] {
+    const { control } = this.#parts;
+    const latest = this.#latest;
+    if (!latest) return null;
+    const { battery } = control.latest;
+    const numbers = { ...latest.state, tilt: latest.estimate.tilt, torque: control.sentTorque, battery };
+    // JSON has no NaN, and a status that cannot be read would be missing just when it is needed.
+    return Object.values(numbers).every(Number.isFinite) ? numbers : null;
+  }
+
   now(): Status {
     const {
       config,
@@ -118,14 +129,7 @@ export class StatusReport {
         sensorRate: finiteOrNull(facts.nominalRate),
         measuredRate: finiteOrNull(facts.rate),
       },
-      estimate: latest
-        ? {
-            ...latest.state,
-            tilt: latest.estimate.tilt,
-            torque: control.sentTorque,
-            battery: facts.battery,
-          }
-        : null,
+      estimate: this.#estimate(),
       latencyUs: control.facts.overruns.latency.summary(),
       delay: delayOf(control),
       counters: {

@@ -74,7 +74,7 @@ export const statusSchema = z.strictObject({
     sensorRate: z.number().nullable(),
     measuredRate: z.number().nullable(),
   }),
-  /** the latest estimate, SI units; null before the first frame */
+  /** the latest estimate, SI units; null before the first frame, and while one of its numbers is not known */
   estimate: z
     .strictObject({
       x: z.number(),

@@ -10,6 +10,8 @@ export interface BalancerRequest {
   readonly originX?: number | undefined;
   /** the total torque that really was sent last, if the guard changed it [N·m] */
   readonly sentTorque?: number | undefined;
+  /** control periods that passed without a decision since the one before: frames that were lost; default 0 */
+  readonly missed?: number | undefined;
 }
 
 export interface BalancerMemory {
@@ -28,7 +30,7 @@ export interface Balancer {
   /** Forgets everything; the next `act` starts where the robot is, at the speed that it has. */
   reset(): void;
   /**
-   * One decision. Call it once a control period.
+   * One decision. Call it once a control period, and say in `missed` when that could not be.
    * @param state `x` counts on over the whole time between two resets: a task that sets its origin anew passes its own x
    *   to the policy, not here
    * @returns total torque of both wheels within ±policy.torqueScale [N·m]; NaN if the state is not finite, and then nothing
@@ -83,7 +85,7 @@ export function createBalancer(robot: Robot, rate: number = robot.policy.rate): 
       integral = 0;
       onTheWay.fill(0);
     },
-    act(state, { targetVelocity, originX, sentTorque }) {
+    act(state, { targetVelocity, originX, sentTorque, missed = 0 }) {
       if (!Number.isFinite(state.x + state.v + state.pitch + state.pitchRate + targetVelocity)) return Number.NaN;
       const fastest = robot.limits.targetVelocity;
       const target = clamp(targetVelocity, fastest);
@@ -95,8 +97,10 @@ export function createBalancer(robot: Robot, rate: number = robot.policy.rate): 
         onTheWay[onTheWay.length - 1] = sentTorque;
       }
 
-      referenceV += clamp(target - referenceV, acceleration * period);
-      referenceX += referenceV * period;
+      // Time passes also when frames do not: a reference that waited for them would make the robot slower on a bad line.
+      const elapsed = (1 + missed) * period;
+      referenceV += clamp(target - referenceV, acceleration * elapsed);
+      referenceX += referenceV * elapsed;
       // Held or pushed away, it comes back at the pace of one scale of error; on its way it does not hurry after lost ground.
       const error = clamp(state.x - referenceX, scale.x);
       if (referenceV !== 0) referenceX = state.x - error;
@@ -113,7 +117,7 @@ export function createBalancer(robot: Robot, rate: number = robot.policy.rate): 
       }
       const sent = clamp(torque, limit);
       // What the motors cannot give must not pile up in the integral.
-      if (sent === torque) integral = clamp(integral + error * period, integralLimit);
+      if (sent === torque) integral = clamp(integral + error * elapsed, integralLimit);
       if (onTheWay.length > 0) {
         onTheWay.copyWithin(0, 1);
         onTheWay[onTheWay.length - 1] = sent;

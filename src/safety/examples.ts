@@ -84,6 +84,8 @@ export const EXAMPLES: Readonly<Record<ConditionId, (robot: Robot) => Partial<Fa
   'recorder-behind': () => ({ recorderBehind: true }),
   'disk-full': () => ({ diskFull: true }),
   'clock-step': () => ({ clockStep: 0.6 }),
+  'wheel-encoder': () => ({ encoderError: 0.51 }),
+  'drive-weak': () => ({ driveGain: 0.39 }),
   'stop-input-lost': () => ({ stopInputLost: true }),
 };
 

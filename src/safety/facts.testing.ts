@@ -30,6 +30,8 @@ export const anyFacts: fc.Arbitrary<Facts> = fc.record({
   attitudeError: anyNumber,
   meanSpecificForce: anyNumber,
   wheelSpeed: anyNumber,
+  encoderError: anyNumber,
+  driveGain: anyNumber,
   wheelSlip: anyNumber,
   apparentInertia: anyNumber,
   legAngle: anyNumber,

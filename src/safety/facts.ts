@@ -33,7 +33,7 @@ export interface Facts {
   readonly tiltRate: number;
   /** largest component of the angular rate [rad/s] */
   readonly angularRate: number;
-  /** for how long gyro or accelerometer has said the same to the last bit [µs] */
+  /** for how long gyro or accelerometer, or the attitude of a body that turns, has said the same to the last bit [µs] */
   readonly imuStuckUs: number;
   /** between the attitude and the integral of the gyro over the latest second [rad]; 0 for an IMU without attitude */
   readonly attitudeError: number;
@@ -41,12 +41,16 @@ export interface Facts {
   readonly meanSpecificForce: number;
   /** the faster wheel, relative to the shank [rad/s] */
   readonly wheelSpeed: number;
+  /** between a wheel's way by position and by velocity, remembered for half a second, the worse wheel [rad] */
+  readonly encoderError: number;
   /** speed of the wheels' contact less that of the body over it, by gyro and accelerometer [m/s] */
   readonly wheelSlip: number;
   /** torque per wheel acceleration, of the wheel that has more of it [kg·m²]; infinite where too little happens to tell */
   readonly apparentInertia: number;
   /** leg joint farthest from zero [rad]; NaN if none is measured */
   readonly legAngle: number;
+  /** the most that the worse wheel's drive can give of the torque it is told, over one second; infinite where nothing tells */
+  readonly driveGain: number;
   /** measured less applied torque, mean of 0.25 s, the worse wheel [N·m]; NaN if none is measured */
   readonly torqueError: number;
   /** [V] */
@@ -135,6 +139,8 @@ export const NO_FACTS: Facts = {
   attitudeError: 0,
   meanSpecificForce: Number.NaN,
   wheelSpeed: Number.NaN,
+  encoderError: 0,
+  driveGain: Number.POSITIVE_INFINITY,
   wheelSlip: 0,
   apparentInertia: Number.POSITIVE_INFINITY,
   legAngle: Number.NaN,

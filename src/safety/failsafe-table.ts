@@ -1,5 +1,7 @@
 import type { Condition } from './condition.ts';
 import { SURROUNDING_CONDITIONS } from './conditions/around.ts';
+import { DRIVE_CONDITIONS } from './conditions/drives.ts';
+import { ENCODER_CONDITIONS } from './conditions/encoders.ts';
 import { IMU_CONDITIONS } from './conditions/imu.ts';
 import { LINE_CONDITIONS } from './conditions/line.ts';
 import { MOTOR_CONDITIONS } from './conditions/motors.ts';
@@ -321,6 +323,8 @@ export const FAILSAFE_TABLE = [
   ...LINE_CONDITIONS,
   ...POLICY_CONDITIONS,
   ...SURROUNDING_CONDITIONS,
+  ...ENCODER_CONDITIONS,
+  ...DRIVE_CONDITIONS,
   ...OPERATOR_CONDITIONS,
 ] as const satisfies readonly Condition[];
 

@@ -18,12 +18,17 @@ export interface ImuSample {
 const MEMORY = 1;
 /** Time over which the accelerometer is averaged [s]. */
 const FORCE_MEAN = 0.5;
+/** Turned this far, an attitude that has not changed by a bit is frozen [rad]: six hundred steps of the wire. */
+const TURNED = 0.02;
 /** No frame is further from the one before, as far as averages go [s]. */
 const LONGEST_STEP = 0.1;
 
 /** What can be said of an IMU by looking at its samples one after the other; the failsafe table judges it. */
 export class ImuWatch {
-  /** for how long gyro or accelerometer has said the same to the last bit [µs] */
+  /**
+   * for how long gyro or accelerometer has said the same to the last bit, or the attitude although the gyro says that the
+   * body has turned [µs]
+   */
   stuckUs = 0;
   /** between the attitude and the gyro's integral over the latest second [rad]; 0 where there is no attitude */
   attitudeError = 0;
@@ -34,6 +39,10 @@ export class ImuWatch {
   #gyro: Vector | undefined;
   #acceleration: Vector | undefined;
   #integrated: Quaternion | undefined;
+  /** the latest attitude, since when it is the same, and how far the gyro has turned meanwhile [rad] */
+  #attitude: Quaternion | undefined;
+  #attitudeUs = 0;
+  #turned: Vector = [0, 0, 0];
 
   /** All that it remembers, as plain data. */
   remember() {
@@ -67,7 +76,9 @@ export class ImuWatch {
     this.#accelerationUs = isSame(this.#acceleration, acceleration) ? this.#accelerationUs + dt * 1e6 : 0;
     this.#gyro = gyro;
     this.#acceleration = acceleration;
-    this.stuckUs = Math.max(this.#gyroUs, this.#accelerationUs);
+    this.#followAttitude(gyro, attitude, dt);
+    const still = Math.hypot(...this.#turned) > TURNED ? this.#attitudeUs : 0;
+    this.stuckUs = Math.max(this.#gyroUs, this.#accelerationUs, still);
 
     const force = Math.hypot(acceleration[0], acceleration[1], acceleration[2]);
     const before = Number.isFinite(this.meanSpecificForce) ? this.meanSpecificForce : force;
@@ -75,7 +86,31 @@ export class ImuWatch {
     this.#compare(gyro, attitude, step);
   }
 
+  /** An attitude at rest may well repeat itself; one that does while the body turns is frozen. */
+  #followAttitude(gyro: Vector, attitude: Quaternion | undefined, dt: number): void {
+    const before = this.#attitude;
+    this.#attitude = attitude;
+    const same =
+      before !== undefined &&
+      attitude !== undefined &&
+      before.w === attitude.w &&
+      before.x === attitude.x &&
+      before.y === attitude.y &&
+      before.z === attitude.z;
+    if (!same) {
+      this.#attitudeUs = 0;
+      this.#turned = [0, 0, 0];
+      return;
+    }
+    this.#attitudeUs += dt * 1e6;
+    const [x, y, z] = this.#turned;
+    this.#turned = [x + gyro[0] * dt, y + gyro[1] * dt, z + gyro[2] * dt];
+  }
+
   #restart(): void {
+    this.#attitude = undefined;
+    this.#attitudeUs = 0;
+    this.#turned = [0, 0, 0];
     this.#gyro = undefined;
     this.#acceleration = undefined;
     this.#integrated = undefined;

@@ -7,19 +7,41 @@ const framesRemembered = 64;
 /** Listens to the bytes of both directions at the port, by the host's clock [ms]: how long do answers take, and has this one come? */
 export class AnswerTap {
   readonly #decoder = new FrameDecoder({ from: 'host' });
+  /** decides as the host's own receiver does: a frame that it must refuse is not waited for */
+  readonly #hostsEar = new FrameDecoder({ from: 'mcu' });
   readonly #written = new Map<number, number>();
   readonly #latency = new Histogram();
   #session = 0;
   #unanswered = 0;
-  #waiting: { readonly sequence: number; readonly resolve: () => void } | undefined;
+  #newest: number | undefined;
+  #greeted = false;
+  /** it has greeted and has not been answered: until then it answers no frame (PROTOCOL.md §4.1) */
+  #waitsForHello = false;
+  #deaf = false;
+  #waiting: { readonly isOver: () => boolean; readonly resolve: () => void } | undefined;
 
   /** `sensors` frames that went to the port since a command came from it. */
   get unansweredInARow(): number {
     return this.#unanswered;
   }
 
-  /** A `sensors` frame went to the port. */
-  wrote(sequence: number, at: number): void {
+  /** Bytes went to the port. */
+  wrote(bytes: Uint8Array, at: number): void {
+    for (const { message, sequence } of this.#hostsEar.push(bytes)) {
+      // PROTOCOL.md §4.1: a host greets an MCU that has started anew
+      if (message.kind === 'hello') this.#helloWritten(message.peerNonce);
+      if (message.kind === 'sensors') this.#wrote(sequence, at);
+    }
+  }
+
+  #helloWritten(peerNonce: number): void {
+    if (peerNonce === 0) this.#greeted = true;
+    else this.#waitsForHello = false;
+  }
+
+  #wrote(sequence: number, at: number): void {
+    if (this.#waitsForHello) return;
+    this.#newest = sequence;
     this.#unanswered += 1;
     this.#written.delete(sequence);
     this.#written.set(sequence, at);
@@ -32,15 +54,27 @@ export class AnswerTap {
   /** Bytes came from the port. */
   heard(bytes: Uint8Array, at: number): void {
     for (const { message } of this.#decoder.push(bytes)) {
-      if (message.kind !== 'command') continue;
-      this.#session = message.session;
-      this.#unanswered = 0;
-      const written = this.#written.get(message.answers);
-      if (written === undefined) continue;
-      this.#written.delete(message.answers);
-      this.#latency.add((at - written) * 1000);
-      if (this.#waiting?.sequence === message.answers) this.#release();
+      this.#deaf = false;
+      if (message.kind === 'hello') this.#greetingHeard();
+      if (message.kind === 'command') this.#answered(message.session, message.answers, at);
     }
+    if (this.#waiting?.isOver()) this.#release();
+  }
+
+  #greetingHeard(): void {
+    // frames that came between a restart and the greeting are not taken for true, and not answered
+    if (this.#greeted) this.#written.clear();
+    this.#greeted = false;
+    this.#waitsForHello = true;
+  }
+
+  #answered(session: number, answers: number, at: number): void {
+    this.#session = session;
+    this.#unanswered = 0;
+    const written = this.#written.get(answers);
+    if (written === undefined) return;
+    this.#written.delete(answers);
+    this.#latency.add((at - written) * 1000);
   }
 
   /** Nonce of the host whose command was heard last, 0 before the first. */
@@ -48,21 +82,38 @@ export class AnswerTap {
     return this.#session;
   }
 
-  /** The frame went to the port and its answer has not come. */
-  awaits(sequence: number): boolean {
-    return this.#written.has(sequence);
+  /** An MCU that has started anew has said so, and no host has greeted it since. */
+  get greeted(): boolean {
+    return this.#greeted;
   }
 
-  /** Resolves when the frame is answered, or after `milliseconds`. */
-  async answerTo(sequence: number, milliseconds: number): Promise<void> {
+  /** No host is there to greet it. */
+  giveUpGreeting(): void {
+    this.#greeted = false;
+  }
+
+  /** Something that a host answers went to the port, its newest `sensors` frame or a greeting, and the answer has not come. */
+  get owed(): boolean {
+    return this.#greeted || (this.#newest !== undefined && this.#written.has(this.#newest));
+  }
+
+  /** The host was waited for in vain and has not been heard since. */
+  get deaf(): boolean {
+    return this.#deaf;
+  }
+
+  /** Resolves when nothing is owed any more, or after `milliseconds`. */
+  async answer(milliseconds: number): Promise<void> {
     await new Promise<void>((resolve) => {
       const timer = setTimeout(() => {
         // Its host is dead or deaf: it is not waited for again until it commands again.
         this.#session = 0;
+        this.#deaf = true;
+        this.#greeted = false;
         resolve();
       }, milliseconds);
       this.#waiting = {
-        sequence,
+        isOver: () => !this.owed,
         resolve: () => {
           clearTimeout(timer);
           resolve();
@@ -77,7 +128,10 @@ export class AnswerTap {
     this.#release();
     this.#written.clear();
     this.#session = 0;
+    this.#greeted = false;
+    this.#waitsForHello = false;
     this.#decoder.reset();
+    this.#hostsEar.reset();
   }
 
   /** [µs] from a frame's last byte written to its command read */

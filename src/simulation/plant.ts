@@ -11,6 +11,10 @@ export interface PlantSample extends Readings {
   readonly battery: number;
   /** [°C] */
   readonly temperature: number;
+  /** the flags of the frame, which are set unless a plant says otherwise */
+  readonly hasAttitude?: boolean;
+  readonly hasWheelTorque?: boolean;
+  readonly hasLegs?: boolean;
 }
 
 /** What the drives' own encoders tell at 1 kHz: no noise, no delay. */

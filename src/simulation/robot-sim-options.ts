@@ -1,5 +1,6 @@
 import { EdgeError } from '../errors.ts';
 import type { Robot } from '../robot/robot.ts';
+import type { Exchange } from './exchange-log.ts';
 
 /** How to run a simulated robot on a serial port. */
 export interface RobotSimOptions {
@@ -18,9 +19,11 @@ export interface RobotSimOptions {
   readonly playback?: string;
   /**
    * `real`: MCU time is the host's time; when behind by more than a frame it slips, and is counted. `lockstep`: after each frame MCU time stands
-   * still until its answer came, 1 s at most, so that what happens does not depend on how fast the machine is.
+   * still until its answer came, 1 s at most, so that what happens does not depend on how fast the machine is. `stepped`: it
+   * stands still until the request `advance`, and passes in step with the answers then, so that also what is asked in between
+   * happens at the same instant in every run.
    */
-  readonly pace?: 'real' | 'lockstep';
+  readonly pace?: 'real' | 'lockstep' | 'stepped';
   /**
    * At real pace: when four frames in a row went unanswered, MCU time stands still for so long at most [ms] until an answer
    * comes, and a slip is counted. A pty's bytes go through a kernel thread that no priority of ours reaches; on a busy
@@ -37,6 +40,8 @@ export interface RobotSimOptions {
   readonly socket?: string;
   /** file for everything that the MCU sends and receives, one JSON object a line */
   readonly log?: string;
+  /** for a program that embeds it: everything that the MCU sends and receives */
+  readonly onExchange?: (exchange: Exchange) => void;
   /** the MCU's name in `hello`; default the robot's */
   readonly name?: string;
   /** firmware revision in `hello` */

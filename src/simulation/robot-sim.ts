@@ -8,7 +8,6 @@ import { Random } from './random.ts';
 import { checkOptions, type RobotSimOptions } from './robot-sim-options.ts';
 import { SimCore } from './sim-core.ts';
 import type { SimReply, SimRequest } from './sim-requests.ts';
-import type { SensorsSequence } from './wire.ts';
 
 export type { RobotSimOptions } from './robot-sim-options.ts';
 
@@ -16,6 +15,8 @@ export type { RobotSimOptions } from './robot-sim-options.ts';
 const STALL_FRAMES = 4;
 /** A frame's answer is waited for this long when in lockstep [ms]. */
 const lockstepPatience = 1000;
+/** and for this long at stepped pace, where nobody waits for the host but whoever asked for the step [ms] */
+const steppedPatience = 10_000;
 /** After this silence nobody is taken to listen: what a UART sends then is lost, and not kept for whoever opens the port [ms]. */
 const listeningMilliseconds = 2000;
 
@@ -27,6 +28,10 @@ export class RobotSim {
   readonly #tap = new AnswerTap();
   readonly #random: Random;
   readonly socketPath: string;
+  #core: SimCore | undefined;
+  /** what takes the place of `core` when no time passes */
+  #next: { readonly core: SimCore; readonly resolve: () => void } | undefined;
+  #lives = 0;
   #socket: ControlSocket | undefined;
   #pty: Pty | undefined;
   #log: ExchangeLog | undefined;
@@ -36,7 +41,8 @@ export class RobotSim {
   #heardAt = Number.NEGATIVE_INFINITY;
   /** host time at which MCU time was 0, had it never slipped [ms] */
   #epoch = 0;
-  #nextFrame = 0;
+  /** MCU time to pass at stepped pace, as `elapsed` [µs] */
+  #step: { readonly until: number; readonly patience: number; readonly resolve: () => void } | undefined;
   #wake: (() => void) | undefined;
   #running = false;
   #stopped: Promise<void> | undefined;
@@ -60,17 +66,12 @@ export class RobotSim {
    * @throws EdgeError `ptyUnavailable`, `portUnavailable`, `simulatorMissing`, `modelNotLoadable`, `gapInvalid`, `logInvalid`, `fileUnreadable`
    */
   async start(): Promise<void> {
-    const log = this.#options.log === undefined ? undefined : new ExchangeLog(this.#options.log);
-    this.#log = log;
-    const core = await SimCore.create({
-      ...this.#options,
-      rate: this.#rate,
-      toHost: (bytes, sequence) => this.#toPort(bytes, sequence),
-      ...(log && { onExchange: (exchange) => log.write(exchange) }),
-    });
-    const socket = new ControlSocket(this.socketPath, (request) => this.#handle(core, request));
+    this.#log = this.#options.log === undefined ? undefined : new ExchangeLog(this.#options.log);
+    const core = await this.#newCore(this.#options.seed);
+    this.#core = core;
+    const socket = new ControlSocket(this.socketPath, (request) => this.#handle(request));
     try {
-      await this.#plug(core);
+      await this.#plug();
       await socket.start();
     } catch (error) {
       await this.#pty?.close();
@@ -80,7 +81,28 @@ export class RobotSim {
     this.#socket = socket;
     core.mcu.boot();
     this.#running = true;
-    this.#stopped = this.#run(core);
+    this.#stopped = this.#run();
+  }
+
+  /** @param seed default as the options say */
+  #newCore(seed = 1): Promise<SimCore> {
+    const log = this.#log;
+    const { onExchange } = this.#options;
+    this.#lives += 1;
+    return SimCore.create({
+      ...this.#options,
+      seed,
+      // each life greets as another: a host must see that the motor controller has started anew
+      nonceSeed: seed ^ (this.#lives << 20),
+      rate: this.#rate,
+      toHost: (bytes) => this.#toPort(bytes),
+      ...((log || onExchange) && {
+        onExchange: (exchange) => {
+          log?.write(exchange);
+          onExchange?.(exchange);
+        },
+      }),
+    });
   }
 
   /** Resolves when it has stopped, by `stop` or by a request. */
@@ -96,10 +118,15 @@ export class RobotSim {
     await this.#stopped;
   }
 
-  async #run(core: SimCore): Promise<void> {
+  async #run(): Promise<void> {
     this.#epoch = performance.now();
-    this.#nextFrame = this.#periodMicros;
     while (this.#running) {
+      this.#takeNextLife();
+      const core = this.#now;
+      if (this.#options.pace === 'stepped') {
+        await this.#stepped(core);
+        continue;
+      }
       // a host that has not begun to answer is not waited for
       const answering = core.mcu.host !== 0 && core.mcu.host === this.#tap.session;
       await (this.#options.pace === 'lockstep' && answering ? this.#lockstep(core) : this.#realTime(core));
@@ -107,12 +134,31 @@ export class RobotSim {
     await this.#socket?.stop();
     await this.#pty?.close();
     this.#log?.close();
-    core.delete();
+    this.#now.delete();
+    this.#next?.core.delete();
+    this.#next?.resolve();
+  }
+
+  /** World and motor controller as they are now. */
+  get #now(): SimCore {
+    if (!this.#core) throw new Error('the simulator has not been started');
+    return this.#core;
+  }
+
+  #takeNextLife(): void {
+    const next = this.#next;
+    if (!next) return;
+    this.#next = undefined;
+    this.#now.delete();
+    this.#core = next.core;
+    this.#epoch = performance.now();
+    next.core.mcu.boot();
+    next.resolve();
   }
 
   /** Up to the next frame, at its time. A late one is sent at once; time that is lost by more than a frame is not caught up. */
   async #realTime(core: SimCore): Promise<void> {
-    const due = this.#epoch + this.#nextFrame / 1000;
+    const due = this.#epoch + core.nextFrame / 1000;
     const late = performance.now() - due;
     if (late < 0) {
       await this.#sleep(-late);
@@ -126,79 +172,99 @@ export class RobotSim {
       await nextTurn();
     }
     await this.#waitOutStall(core);
-    this.#toNextFrame(core);
+    core.advanceTo(core.nextFrame);
   }
 
   /** See `patience` of the options. */
   async #waitOutStall(core: SimCore): Promise<void> {
     const { patience = 0 } = this.#options;
-    const { lastSequence } = core;
     const answering = core.mcu.host !== 0 && core.mcu.host === this.#tap.session;
-    if (patience === 0 || !answering || lastSequence === undefined) return;
-    if (this.#tap.unansweredInARow < STALL_FRAMES || !this.#tap.awaits(lastSequence)) return;
+    if (patience === 0 || !answering) return;
+    if (this.#tap.unansweredInARow < STALL_FRAMES || !this.#tap.owed) return;
     const began = performance.now();
-    await this.#tap.answerTo(lastSequence, patience);
+    await this.#tap.answer(patience);
     this.#epoch += performance.now() - began;
     this.#slips += 1;
   }
 
   /** Up to the next frame at once, then no further until it is answered. */
   async #lockstep(core: SimCore): Promise<void> {
-    this.#toNextFrame(core);
-    // over a slow line the frame is still leaving
-    while (core.sending && core.elapsed + 1000 < this.#nextFrame) core.advanceTo(core.elapsed + 1000);
-    const sequence = core.lastSequence;
-    if (sequence !== undefined && this.#tap.awaits(sequence)) await this.#tap.answerTo(sequence, lockstepPatience);
+    this.#toFrame(core, core.nextFrame);
+    if (this.#tap.owed) await this.#tap.answer(lockstepPatience);
     else await this.#sleep(this.#periodMicros / 1000);
     // should the pace become real again, it goes on from here
     this.#epoch = performance.now() - core.elapsed / 1000;
   }
 
-  #toNextFrame(core: SimCore): void {
-    core.advanceTo(this.#nextFrame);
-    this.#nextFrame += this.#periodMicros;
+  /** MCU time passes only when it is told to, frame by frame, each with its answer. */
+  async #stepped(core: SimCore): Promise<void> {
+    const step = this.#step;
+    if (!step) {
+      await this.#sleep(1000);
+      return;
+    }
+    // a motor controller that has just started is greeted before it goes on
+    const greets = this.#tap.greeted;
+    if (!greets) this.#toFrame(core, Math.min(core.nextFrame, step.until));
+    const waits = step.patience > 0 && (greets || core.mcu.host !== 0) && this.#tap.owed && !this.#tap.deaf;
+    if (waits) await this.#tap.answer(step.patience);
+    else if (greets) this.#tap.giveUpGreeting();
+    else await nextTurn();
+    if (core.elapsed + 1000 <= step.until) return;
+    this.#step = undefined;
+    step.resolve();
+  }
+
+  /** Up to there; over a slow line a frame may still be leaving then, and its own time is given to it. */
+  #toFrame(core: SimCore, until: number): void {
+    core.advanceTo(until);
+    const next = core.nextFrame;
+    while (core.sending && core.elapsed + 1000 < next) core.advanceTo(core.elapsed + 1000);
   }
 
   /** Bytes from the host take effect at the MCU time of their arrival, but never beyond the next frame, which has its own turn. */
-  #heard(core: SimCore, bytes: Uint8Array): void {
+  #heard(bytes: Uint8Array): void {
+    const core = this.#now;
     const now = performance.now();
     this.#heardAt = now;
     this.#tap.heard(bytes, now);
-    if (this.#options.pace !== 'lockstep') {
-      core.advanceTo(Math.min((now - this.#epoch) * 1000, this.#nextFrame - 1000));
-    }
+    const { pace = 'real' } = this.#options;
+    if (pace === 'real') core.advanceTo(Math.min((now - this.#epoch) * 1000, core.nextFrame - 1000));
     core.receive(bytes);
   }
 
-  #toPort(bytes: Uint8Array, sequence: SensorsSequence): void {
+  #toPort(bytes: Uint8Array): void {
     const now = performance.now();
-    const listening = now - this.#heardAt < listeningMilliseconds;
+    // where time stands still between two requests, the host's silence says nothing
+    const patience = this.#options.pace === 'stepped' ? Number.POSITIVE_INFINITY : listeningMilliseconds;
+    const listening = now - this.#heardAt < patience;
     if (!listening || !this.#pty?.write(bytes)) {
       this.#unheard += 1;
       return;
     }
-    if (sequence !== undefined) this.#tap.wrote(sequence, now);
+    this.#tap.wrote(bytes, now);
   }
 
-  async #plug(core: SimCore): Promise<void> {
+  async #plug(): Promise<void> {
     const { link } = this.#options;
     const pty = await openPty(link === undefined ? {} : { link });
-    pty.onData((bytes) => this.#heard(core, bytes));
+    pty.onData((bytes) => this.#heard(bytes));
     this.#pty = pty;
   }
 
-  async #unplug(core: SimCore): Promise<void> {
+  async #unplug(): Promise<void> {
     const pty = this.#pty;
     // what is still in its pipe comes from a host that is unplugged
     pty?.onData(() => undefined);
     this.#pty = undefined;
     this.#heardAt = Number.NEGATIVE_INFINITY;
-    core.unplug();
+    this.#now.unplug();
     this.#tap.giveUp();
     await pty?.close();
   }
 
-  async #handle(core: SimCore, request: SimRequest): Promise<SimReply> {
+  async #handle(request: SimRequest): Promise<SimReply> {
+    const core = this.#now;
     switch (request.verb) {
       case 'truth':
         return {
@@ -216,9 +282,6 @@ export class RobotSim {
       case 'lift':
         core.needBody().lift();
         return { ok: true };
-      case 'push':
-        core.needBody().push(request.newtons, request.seconds);
-        return { ok: true };
       case 'mark':
         core.meter.mark(request.name);
         return { ok: true };
@@ -226,27 +289,52 @@ export class RobotSim {
         const measurement = core.meter.measure(request.name);
         return measurement ? { ok: true, ...measurement } : { ok: false, error: `no mark "${request.name}"` };
       }
-      case 'fault':
-        core.mcu.setFaults(request.bits);
-        return { ok: true };
       case 'garbage':
         core.disturb(Uint8Array.from({ length: request.bytes }, () => this.#random.uint32() & 0xff));
         return { ok: true };
-      case 'reboot':
-        core.mcu.boot();
-        this.#nextFrame = core.elapsed + this.#periodMicros;
-        return { ok: true };
       case 'unplug':
-        await this.#unplug(core);
+        await this.#unplug();
         return { ok: true };
       case 'replug':
-        if (!this.#pty) await this.#plug(core);
+        if (!this.#pty) await this.#plug();
         return { ok: true, port: this.port ?? null };
       case 'quit':
         // after the reply
         setImmediate(() => void this.stop());
         return { ok: true };
+      case 'mend':
+        core.mend();
+        return { ok: true };
+      case 'restart':
+        await this.#restart(request.seed ?? this.#options.seed);
+        return { ok: true };
+      case 'advance':
+        return await this.#advance(request.seconds, request.patience ?? steppedPatience);
+      default:
+        core.inject(request);
+        return { ok: true };
     }
+  }
+
+  async #restart(seed: number | undefined): Promise<void> {
+    const core = await this.#newCore(seed);
+    await new Promise<void>((resolve) => {
+      this.#next?.core.delete();
+      this.#next?.resolve();
+      this.#next = { core, resolve };
+      this.#wake?.();
+    });
+  }
+
+  async #advance(seconds: number, patience: number): Promise<SimReply> {
+    if (this.#options.pace !== 'stepped')
+      return { ok: false, error: 'MCU time passes by itself: start it with --pace stepped' };
+    if (this.#step) return { ok: false, error: 'MCU time passes already: advance when the last advance was answered' };
+    await new Promise<void>((resolve) => {
+      this.#step = { until: this.#now.elapsed + seconds * 1e6, patience, resolve };
+      this.#wake?.();
+    });
+    return { ok: true };
   }
 
   /** Sleeps, or until `stop`. */

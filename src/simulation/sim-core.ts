@@ -1,18 +1,26 @@
 import { EdgeError } from '../errors.ts';
 import type { Exchange } from './exchange-log.ts';
+import { Agenda } from './faults/agenda.ts';
+import { FaultyPlant } from './faults/faulty-plant.ts';
+import { FaultInjector } from './faults/inject.ts';
+import { LinkFault } from './faults/link-fault.ts';
 import { loadGaps } from './gap.ts';
 import type { Plant } from './plant.ts';
 import { Playback, readLog } from './playback.ts';
 import type { RobotSimOptions } from './robot-sim-options.ts';
+import type { FaultRequest } from './sim-requests.ts';
 import { SimulatedRobot } from './simulated-robot.ts';
 import { TruthMeter } from './truth-meter.ts';
+import type { Torques } from './twin.ts';
 import { VirtualMcu } from './virtual-mcu.ts';
-import { type SensorsSequence, Wire } from './wire.ts';
+import { Wire } from './wire.ts';
 
 export interface SimCoreOptions extends RobotSimOptions {
   readonly rate: number;
-  /** bytes that are through the wire, for the port; and which `sensors` frame they are, if any */
-  readonly toHost: (bytes: Uint8Array, sequence: SensorsSequence) => void;
+  /** of the MCU's nonces; default `seed` */
+  readonly nonceSeed?: number;
+  /** bytes that are through the wire, for the port */
+  readonly toHost: (bytes: Uint8Array) => void;
   /** everything that the MCU sends and receives */
   readonly onExchange?: (exchange: Exchange) => void;
 }
@@ -23,33 +31,39 @@ export class SimCore {
   readonly meter = new TruthMeter();
   /** the body, unless a log is played */
   readonly body: SimulatedRobot | undefined;
-  /** of the latest `sensors` frame */
-  lastSequence: number | undefined;
-  readonly #plant: Plant;
+  /** what is to happen in MCU time */
+  readonly agenda = new Agenda();
+  /** robot or log, with sensors and drives that fail as told */
+  readonly plant: FaultyPlant;
+  /** the two directions of the line, disturbed as told */
+  readonly links: { readonly toHost: LinkFault; readonly toMcu: LinkFault };
   readonly #toHost: Wire;
   readonly #toMcu: Wire;
-  readonly #waiting: { until: number; resolve: () => void }[] = [];
+  readonly #injector: FaultInjector;
   #elapsed = 0;
 
   private constructor(options: SimCoreOptions, body: SimulatedRobot | undefined, plant: Plant) {
     const { robot, rate, baud, seed = 1 } = options;
     this.body = body;
-    this.#plant = plant;
+    this.plant = new FaultyPlant(plant, seed);
+    this.#injector = new FaultInjector(this, seed);
     this.#toHost = new Wire(baud, options.toHost);
     this.#toMcu = new Wire(baud, (bytes) => this.mcu.receive(bytes));
+    this.links = {
+      toHost: new LinkFault((bytes) => this.#toHost.send(bytes, this.#elapsed)),
+      toMcu: new LinkFault((bytes) => this.#toMcu.send(bytes, this.#elapsed)),
+    };
     const { startSequence, startTimeMicros, name, revision, onExchange } = options;
     this.mcu = new VirtualMcu({
       robot,
-      plant,
+      plant: this.plant,
       rate,
-      seed,
+      seed: options.nonceSeed ?? seed,
       send: (bytes, sent) => {
-        const isSensors = sent.message.kind === 'sensors';
-        if (isSensors) this.lastSequence = sent.sequence;
-        this.#toHost.send(bytes, this.#elapsed, isSensors ? sent.sequence : undefined);
+        this.links.toHost.send(bytes, this.#elapsed);
         onExchange?.({ sent: sent.message, sequence: sent.sequence, time: sent.time });
       },
-      onStep: (state) => this.#afterStep(state),
+      onStep: (state, torques) => this.#afterStep(state, torques),
       ...(onExchange && {
         onReceived: ({ message, sequence }, verdict) =>
           onExchange({ received: message, sequence, ...(verdict !== undefined && { verdict }) }),
@@ -75,6 +89,11 @@ export class SimCore {
     return this.#elapsed;
   }
 
+  /** When the next `sensors` frame is due, as `elapsed`. */
+  get nextFrame(): number {
+    return this.#elapsed + this.mcu.untilFrame;
+  }
+
   /** Bytes are still on the way to the host. */
   get sending(): boolean {
     return this.#toHost.busy;
@@ -86,6 +105,16 @@ export class SimCore {
     throw new EdgeError('requestRefused', 'a log has no body', 'start the simulator without a log');
   }
 
+  /** Breaks something. @throws EdgeError `requestRefused` for a body that a played log has not */
+  inject(fault: FaultRequest): void {
+    this.#injector.inject(fault);
+  }
+
+  /** Ends every fault. */
+  mend(): void {
+    this.#injector.mend();
+  }
+
   /** Lets MCU time pass until `elapsed`, in whole milliseconds. */
   advanceTo(elapsed: number): void {
     while (this.#elapsed + 1000 <= elapsed) this.mcu.advance(1000);
@@ -93,7 +122,7 @@ export class SimCore {
 
   /** Bytes from the port. */
   receive(bytes: Uint8Array): void {
-    this.#toMcu.send(bytes, this.#elapsed);
+    this.links.toMcu.send(bytes, this.#elapsed);
   }
 
   /** Any bytes to the host, as a disturbed line would deliver. */
@@ -103,17 +132,16 @@ export class SimCore {
 
   /** What is on the wires is lost. */
   unplug(): void {
-    this.#toHost.clear();
-    this.#toMcu.clear();
+    for (const link of [this.links.toHost, this.links.toMcu, this.#toHost, this.#toMcu]) link.clear();
   }
 
   /** Resolves after that much MCU time. */
   wait(seconds: number): Promise<void> {
-    return new Promise((resolve) => this.#waiting.push({ until: this.#elapsed + seconds * 1e6, resolve }));
+    return new Promise((resolve) => this.agenda.at(this.#elapsed + seconds * 1e6, resolve));
   }
 
   truth() {
-    const { x, speed, pitch, tilt, height } = this.#plant.truth();
+    const { x, speed, pitch, tilt, height } = this.plant.truth();
     return {
       time: this.#elapsed / 1e6,
       x,
@@ -125,6 +153,7 @@ export class SimCore {
       hand: this.body?.held ?? false,
       lifts: this.body?.lifts ?? 0,
       falls: this.meter.falls,
+      broken: this.broken,
       ended: this.mcu.ended,
     };
   }
@@ -133,16 +162,20 @@ export class SimCore {
     this.body?.delete();
   }
 
-  #afterStep(state: VirtualMcu['state']): void {
+  /** What is broken now, for people. */
+  get broken(): readonly string[] {
+    const { toHost, toMcu } = this.links;
+    const line = [
+      ...(toHost.kind ? [`line to host: ${toHost.kind}`] : []),
+      ...(toMcu.kind ? [`line to MCU: ${toMcu.kind}`] : []),
+    ];
+    return [...this.plant.broken, ...(this.body?.twin.faults.broken ?? []), ...line];
+  }
+
+  #afterStep(state: VirtualMcu['state'], torques: Torques): void {
     this.#elapsed += 1000;
-    this.meter.observe(this.#plant.truth(), state, this.body?.held ?? false);
-    this.#toHost.tick(this.#elapsed);
-    this.#toMcu.tick(this.#elapsed);
-    for (let i = this.#waiting.length - 1; i >= 0; i--) {
-      const waiter = this.#waiting[i];
-      if (!waiter || waiter.until > this.#elapsed) continue;
-      this.#waiting.splice(i, 1);
-      waiter.resolve();
-    }
+    this.meter.observe(this.plant.truth(), state, this.body?.held ?? false, torques.wheels);
+    for (const link of [this.links.toHost, this.links.toMcu, this.#toHost, this.#toMcu]) link.tick(this.#elapsed);
+    this.agenda.tick(this.#elapsed);
   }
 }

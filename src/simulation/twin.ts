@@ -1,4 +1,5 @@
 import { type Robot, readMjcf } from '../robot/robot.ts';
+import { BodyFaults } from './faults/body-faults.ts';
 import { type Gap, noGap } from './gap.ts';
 import { type Grip, servoLegs, springWrench, type TorsoPose } from './hand.ts';
 import { MujocoModel, type StateViews } from './mujoco.ts';
@@ -66,6 +67,8 @@ export class Twin {
   readonly upright: Quaternion;
   /** of the whole robot [N] */
   readonly weight: number;
+  /** what goes wrong with body and ground while it runs */
+  readonly faults: BodyFaults;
   #views: StateViews;
   readonly #torso: number;
   readonly #wheels: readonly [number, number];
@@ -92,6 +95,7 @@ export class Twin {
     this.timestep = constants.timestep;
     this.upright = pitched(gap.slope);
     this.weight = this.#applyGap(gap);
+    this.faults = new BodyFaults(model, this.#torso, [this.#velocity[4] ?? 0, this.#velocity[5] ?? 0]);
     this.#views = model.views();
     this.#settled = this.#settle();
     this.stanceHeight = this.#views.position[2] ?? 0;

@@ -14,6 +14,7 @@ import { McuServo } from './mcu-servo.ts';
 import { McuStateMachine } from './mcu-state.ts';
 import type { Plant } from './plant.ts';
 import { Random } from './random.ts';
+import type { Torques } from './twin.ts';
 
 const stepMicros = 1000;
 /** of `estopEcho` and `fault` while latched */
@@ -27,8 +28,8 @@ export interface VirtualMcuOptions {
   readonly send: (bytes: Uint8Array, sent: { message: Message; sequence: number; time: number }) => void;
   /** a frame arrived; `verdict` only on commands */
   readonly onReceived?: (frame: Frame, verdict: CommandVerdict | undefined) => void;
-  /** after each millisecond */
-  readonly onStep?: (state: McuState) => void;
+  /** after each millisecond; torques are what the drives were commanded during it */
+  readonly onStep?: (state: McuState, torques: Torques) => void;
   /** [Hz] of sensors frames; must divide 1000 */
   readonly rate?: number;
   /** of the nonces */
@@ -74,6 +75,7 @@ export class VirtualMcu {
   #command: { readonly message: Command; readonly until: number; readonly arrived: number } | undefined;
   #estopSequence = 0;
   #ended = false;
+  #off = false;
 
   constructor(options: VirtualMcuOptions) {
     this.#options = options;
@@ -92,6 +94,11 @@ export class VirtualMcu {
   /** MCU time [µs], not wrapped. */
   get now(): number {
     return this.#now;
+  }
+
+  /** Time to the next `sensors` frame [µs]; a whole period while there is no power. */
+  get untilFrame(): number {
+    return this.#off ? this.#periodMicros : this.#nextFrameAt - this.#now;
   }
 
   /** Nonce of the host in charge, 0 if none. */
@@ -128,11 +135,21 @@ export class VirtualMcu {
     this.#host = 0;
     this.#command = undefined;
     this.#servo.forget();
+    this.#off = false;
     this.#sendHello();
+  }
+
+  /** The supply is gone, or the reset line is held: torque off, nothing heard, nothing said, until `boot`. */
+  powerOff(): void {
+    this.#off = true;
+    this.#machine = this.#newMachine();
+    this.#host = 0;
+    this.#command = undefined;
   }
 
   /** Bytes from the host, in any portions; they are obeyed at the present MCU time. */
   receive(bytes: Uint8Array): void {
+    if (this.#off) return;
     for (const frame of this.#decoder.push(bytes)) {
       const verdict = this.#obey(frame);
       this.#options.onReceived?.(frame, verdict);
@@ -150,6 +167,7 @@ export class VirtualMcu {
 
   /** The hardware's fault bits from now on; 0 when all is well. */
   setFaults(bits: number): void {
+    if (this.#off) return;
     const before = this.#machine.latch.number;
     this.#machine.setFaults(bits, this.#now);
     if (this.#machine.latch.number !== before) this.#report();
@@ -166,6 +184,11 @@ export class VirtualMcu {
     this.#applied.record(torques.wheels);
     this.#legTorque = torques.legs;
     this.#now += stepMicros;
+    if (!this.#off) this.#speak();
+    this.#options.onStep?.(state, torques);
+  }
+
+  #speak(): void {
     this.#watch();
     this.#machine.tick(this.#now);
     if (this.#machine.latched && this.#now >= this.#nextReportAt) this.#report();
@@ -173,7 +196,6 @@ export class VirtualMcu {
       this.#nextFrameAt += this.#periodMicros;
       this.#sendSensors();
     }
-    this.#options.onStep?.(state);
   }
 
   /** The command whose time to live is not over. */
@@ -280,12 +302,12 @@ export class VirtualMcu {
     const sequence = this.#encoder.nextSequence('sensors');
     this.#gate.sent(sequence, this.#now);
     this.#send({
-      ...readings,
-      kind: 'sensors',
-      state,
       hasAttitude: true,
       hasWheelTorque: true,
       hasLegs: true,
+      ...readings,
+      kind: 'sensors',
+      state,
       commandFresh: this.#fresh() !== undefined,
       answered: this.#gate.answered,
       wheelTorqueApplied,

@@ -1,7 +1,4 @@
-/** Which `sensors` frame some bytes are, if any. */
-export type SensorsSequence = number | undefined;
-
-type Deliver = (bytes: Uint8Array, sequence: SensorsSequence) => void;
+type Deliver = (bytes: Uint8Array) => void;
 
 /**
  * One direction of a serial line in MCU time [µs]: each byte takes ten bits. Without a baud rate bytes pass at once.
@@ -9,7 +6,7 @@ type Deliver = (bytes: Uint8Array, sequence: SensorsSequence) => void;
 export class Wire {
   readonly #microsPerByte: number;
   readonly #deliver: Deliver;
-  #queue: { bytes: Uint8Array; sequence: SensorsSequence; at: number }[] = [];
+  #queue: { bytes: Uint8Array; at: number }[] = [];
   /** when the last byte given to it is through */
   #busyUntil = 0;
 
@@ -23,20 +20,20 @@ export class Wire {
     return this.#queue.length > 0;
   }
 
-  send(bytes: Uint8Array, now: number, sequence?: number): void {
+  send(bytes: Uint8Array, now: number): void {
     if (this.#microsPerByte === 0) {
-      this.#deliver(bytes, sequence);
+      this.#deliver(bytes);
       return;
     }
     this.#busyUntil = Math.max(now, this.#busyUntil) + bytes.length * this.#microsPerByte;
-    this.#queue.push({ bytes, sequence, at: this.#busyUntil });
+    this.#queue.push({ bytes, at: this.#busyUntil });
   }
 
   /** Delivers what is through by now. */
   tick(now: number): void {
     while (this.#queue[0] && this.#queue[0].at <= now) {
       const due = this.#queue.shift();
-      if (due) this.#deliver(due.bytes, due.sequence);
+      if (due) this.#deliver(due.bytes);
     }
   }
 

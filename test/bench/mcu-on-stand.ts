@@ -62,8 +62,8 @@ let told = '';
 const mcu = new VirtualMcu({
   robot,
   plant: new Stand(),
-  send(bytes, { message, sequence }) {
-    if (pty.write(bytes) && message.kind === 'sensors') tap.wrote(sequence, performance.now());
+  send(bytes) {
+    if (pty.write(bytes)) tap.wrote(bytes, performance.now());
   },
   onReceived({ message }) {
     if (message.kind === 'estop') tell({ is: 'stop', atNs: String(readAtNs) });

@@ -61,6 +61,8 @@ const ORIGIN: Readonly<Record<keyof Facts, 'frames' | 'outside'>> = {
   diskFull: 'outside',
   clockStep: 'outside',
   stopInputLost: 'outside',
+  driveGain: 'frames',
+  encoderError: 'frames',
 };
 
 /** The facts that a tape carries. */

@@ -17,6 +17,8 @@ const NOT_REMEMBERED: Readonly<Record<string, readonly string[]>> = {
   'control/robot-control.ts': ['#echoedAt', '#clearing'],
   'safety/imu-watch.ts': [],
   'safety/wheel-watch.ts': [],
+  'safety/encoder-watch.ts': [],
+  'safety/drive-watch.ts': [],
   'safety/blend.ts': [],
 };
 

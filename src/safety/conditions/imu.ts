@@ -18,7 +18,8 @@ export const IMU_CONDITIONS = [
     action: 'brake',
     clears: 'disarm',
     debounce: 1,
-    threshold: ({ timing }) => `gyro or accelerometer the same to the last bit for ${timing.mcuWatchdog} ms`,
+    threshold: ({ timing }) =>
+      `gyro or accelerometer the same to the last bit for ${timing.mcuWatchdog} ms; so the attitude, when the gyro has turned by 0.02 rad meanwhile`,
     source:
       'robot file: timing.mcuWatchdog, after which the motor controller gives a silent host up; noise never repeats',
     holds: (facts, { timing }) => facts.imuStuckUs >= timing.mcuWatchdog * 1000,

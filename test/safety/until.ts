@@ -1,0 +1,17 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** What never comes is an error and not a run that hangs; far above what a busy machine needs [ms]. */
+const PATIENCE = 45_000;
+
+type Maybe<T> = T | undefined | false;
+
+/** Looks again and again until there is something to see. */
+export async function until<T>(what: string, look: () => Maybe<T> | Promise<Maybe<T>>): Promise<T> {
+  const deadline = performance.now() + PATIENCE;
+  for (;;) {
+    const seen = await look();
+    if (seen !== undefined && seen !== false) return seen;
+    if (performance.now() > deadline) throw new Error(`never came true: ${what}`);
+    await delay(2);
+  }
+}

@@ -55,6 +55,9 @@ export class ImuWatch {
       gyro: this.#gyro,
       acceleration: this.#acceleration,
       integrated: this.#integrated,
+      attitude: this.#attitude,
+      attitudeUs: this.#attitudeUs,
+      turned: this.#turned,
     };
   }
 
@@ -67,6 +70,9 @@ export class ImuWatch {
     this.#gyro = memory.gyro;
     this.#acceleration = memory.acceleration;
     this.#integrated = memory.integrated;
+    this.#attitude = memory.attitude;
+    this.#attitudeUs = memory.attitudeUs;
+    this.#turned = memory.turned;
   }
 
   update({ gyro, acceleration, attitude, dt, first }: ImuSample): void {

@@ -12,7 +12,15 @@ const NOT_REMEMBERED: Readonly<Record<string, readonly string[]>> = {
   // designed anew from rate and mode: what `prepare` and `begin` do
   'control/controllers.ts': ['#delayLimits', '#framesPerDecision'],
   // facts from outside, which are on the tape
-  'control/fact-gatherer.ts': ['linkOpen', 'silent', 'shuttingDown', '#restartsAtArming', 'line'],
+  'control/fact-gatherer.ts': [
+    'linkOpen',
+    'silent',
+    'shuttingDown',
+    'stopInputLost',
+    'stopsHeld',
+    '#restartsAtArming',
+    'line',
+  ],
   // stops that are repeated and resets that are under way: their effects are on the tape
   'control/robot-control.ts': ['#echoedAt', '#clearing'],
   'safety/imu-watch.ts': [],

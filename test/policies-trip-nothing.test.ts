@@ -1,8 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { ArmedMode } from '../src/messages/mode.ts';
 import { limitNames } from '../src/messages/states.ts';
+import { loadRobot } from '../src/robot/robot.ts';
+import { MOST_FADED } from '../src/safety/blend.ts';
 import { reasons } from '../src/safety/supervisor.ts';
 import { MOVE_BY_POLICY, SHIPPED_POLICIES, STAND, STAND_BY_POLICY, TestRobot } from './harness.ts';
+
+const { torqueScale } = loadRobot('wheel-legged').policy;
 
 /** What a loaded machine may bring about: these two are measured by the host's clock. */
 const HOST_TIME = ['overrun', 'overrun-lasting', 'policy-late'];
@@ -36,8 +40,9 @@ describe('a robot on which nothing is wrong, through real processes and ONNX Run
       const before = running[index - 1];
       if (!before || !changes.includes(row)) continue;
       expect(limitNames(row.limits)).toContain('blend');
-      // What is sent does not jump where who asks for it changes.
-      expect(Math.abs(row.commandedTorque - before.commandedTorque)).toBeLessThan(0.05);
+      // What is sent does not jump where who asks for it changes, but by what is too much to be faded.
+      const beyond = Math.max(0, Math.abs(row.requestedTorque - before.commandedTorque) - MOST_FADED * torqueScale);
+      expect(Math.abs(row.commandedTorque - before.commandedTorque)).toBeLessThan(beyond + 0.05);
     }
   });
 });

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { CONTROLLER_KINDS } from '../messages/row.ts';
 import { limitNames } from '../messages/states.ts';
 import { loadRobot } from '../robot/robot.ts';
-import { Blend, type BlendInput } from './blend.ts';
+import { Blend, type BlendInput, MOST_FADED } from './blend.ts';
 import { anyNumber, anyRobotState } from './facts.testing.ts';
 import { guard } from './guard.ts';
 
@@ -65,10 +65,10 @@ describe('a change of controller', () => {
     expect(other - one).toBeCloseTo(1, 12);
   });
 
-  it('fades only a bump: a rescue from full torque the wrong way is taken at once, but for a quarter', () => {
+  it('fades only a bump: a rescue from full torque the wrong way is taken at once, but for half of the scale', () => {
     const blend = settled('policy', 7n);
     const { request } = blend.apply(input({ request: { total: -3, steering: 0 }, previous: [1.5, 1.5] }));
-    expect(request.total).toBeCloseTo(-3 + robot.policy.torqueScale / 4, 12);
+    expect(request.total).toBeCloseTo(-3 + MOST_FADED * robot.policy.torqueScale, 12);
   });
 
   it('is nothing where the robot file wants none', () => {

@@ -26,7 +26,7 @@ export interface Blended {
  * The largest step that is faded, as a share of the torque scale. A larger one is no bump but a rescue, from a controller
  * that went wild to one that did not: what is beyond this share is taken at once, within the slew limit.
  */
-const MOST_FADED = 0.25;
+export const MOST_FADED = 0.5;
 
 /**
  * Bumpless change of controller: the step between what was sent last and what the new controller asks for is added to its

@@ -14,7 +14,7 @@ export const ENCODER_CONDITIONS = [
     debounce: 3,
     threshold: () => `${ENCODER_ERROR} rad between the two ways, remembered for half a second, for 3 frames`,
     source:
-      'assumed: a hundred times what the noise of the twin makes of it; a velocity filter of 20 ms stays below half',
+      'assumed: three times what the published log of the real robot reaches; a velocity filter of 20 ms stays below half',
     holds: (facts) => !(facts.encoderError <= ENCODER_ERROR),
   },
 ] as const satisfies readonly Condition[];

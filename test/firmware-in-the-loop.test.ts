@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -10,9 +9,6 @@ import { reasonsOf, refusalOf, STAND, type TestRobot, until } from './harness.ts
 const needs = missingTools.length > 0 ? `skipped, not on the PATH: ${missingTools.join(', ')}` : 'on QEMU';
 const robotFile = loadRobot('wheel-legged');
 
-/** What the protocol's library may take of a small chip [bytes]. */
-const MOST_CODE = 8 * 1024;
-
 /** Far above what a busy machine needs [ms]. */
 const PATIENCE = 400_000;
 
@@ -20,19 +16,6 @@ describe.skipIf(missingTools.length > 0)(`the example firmware, ${needs}`, { tim
   let build = '';
   beforeAll(async () => {
     build = await buildFirmware();
-  });
-
-  it('has the library in less than 8 KiB of Cortex-M4 code', () => {
-    const objects = ['h2o_link', 'h2o_mcu', 'h2o_clock', 'h2o_messages'].map((name) => join(build, `${name}.o`));
-    const [, ...lines] = execFileSync('arm-none-eabi-size', objects, { encoding: 'utf8' }).trim().split('\n');
-    // text (constants among it), data, bss
-    const sizes = lines.map((line) => line.trim().split(/\s+/).slice(0, 3).map(Number));
-    const text = sizes.reduce((sum, [size = Number.NaN]) => sum + size, 0);
-    expect(sizes).toHaveLength(objects.length);
-    expect(text).toBeGreaterThan(1024);
-    expect(text).toBeLessThan(MOST_CODE);
-    // No globals that change: two MCUs could share it.
-    expect(sizes.every(([, data, bss]) => data === 0 && bss === 0)).toBe(true);
   });
 
   it('drives the robot of the robot file', () => {

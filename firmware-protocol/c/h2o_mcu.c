@@ -243,4 +243,8 @@ h2o_drive h2o_mcu_drive(const h2o_mcu *mcu) {
   return H2O_DRIVE_OFF;
 }
 
+uint8_t h2o_mcu_temperature_slot(const h2o_mcu *mcu) {
+  return (uint8_t)(h2o_encoder_next(&mcu->encoder, H2O_SENSORS) % 8u);
+}
+
 const h2o_command *h2o_mcu_command(const h2o_mcu *mcu) { return &mcu->command; }

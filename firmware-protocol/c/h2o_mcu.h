@@ -117,9 +117,19 @@ void h2o_mcu_set_faults(h2o_mcu *mcu, uint16_t faults, uint32_t now);
 /** The MCU's own stop input; call it whenever it changes. While it is pressed, nothing clears the stop. */
 void h2o_mcu_set_stop_input(h2o_mcu *mcu, bool pressed, uint32_t now);
 
+/**
+ * Ask, compute the torques and hand them to the drives without an h2o_mcu_receive in between: else an e-stop that comes
+ * there would have its torque switched on again.
+ */
 h2o_drive h2o_mcu_drive(const h2o_mcu *mcu);
 
-/** The last valid command, for its set-points also when it is no longer fresh; all zero before the first since boot. */
+/** Which of the eight temperatures the next `sensors` frame carries: 0 to 7, see `temperature` in PROTOCOL.md §13. */
+uint8_t h2o_mcu_temperature_slot(const h2o_mcu *mcu);
+
+/**
+ * The last valid command; all zero before the first since boot. Legs that are held want the set-points of the last one that
+ * was applied (§5.4): keep those of H2O_DRIVE_COMMAND.
+ */
 const h2o_command *h2o_mcu_command(const h2o_mcu *mcu);
 
 #endif

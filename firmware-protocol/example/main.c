@@ -84,7 +84,7 @@ static void sample(const hardware_joints *joints) {
   readings.battery = h2o_raw_u8(hardware_battery(), H2O_SENSORS_BATTERY_RESOLUTION);
 
   const uint32_t lock = board_lock();
-  readings.temperature = hardware_temperature(h2o_encoder_next(&mcu.encoder, H2O_SENSORS) % 8u);
+  readings.temperature = hardware_temperature(h2o_mcu_temperature_slot(&mcu));
   h2o_mcu_sample(&mcu, &readings, sampled);
   board_unlock(lock);
 }

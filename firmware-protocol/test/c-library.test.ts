@@ -28,6 +28,13 @@ describe.each(['gcc', 'clang'])('with %s', (compiler) => {
   });
 });
 
+test.skipIf(!has('gcc'))("the example firmware's drives give what each state says, and off is off", () => {
+  const example = join(FOLDER, 'example');
+  const sources = [join(FOLDER, 'test', 'motors.c'), join(example, 'motors.c'), ...LIBRARY];
+  const program = compile('gcc', join(folder, 'motors'), [...STRICT, ...SANITIZED, `-I${example}`], sources);
+  expect(execFileSync(program, { encoding: 'utf8' })).toBe('0 problems\n');
+});
+
 const cross = 'arm-none-eabi-gcc';
 const noCross = has(cross) ? '' : ` (skipped: no ${cross})`;
 

@@ -8,6 +8,7 @@ import type { FrameSource } from './decode.ts';
 import type { EstopClient } from './estop-client/estop-client.ts';
 import type { EstopLatch } from './estop-latch.ts';
 import type { SerialLink } from './link.ts';
+import { McuClock } from './mcu-clock.ts';
 import { describeFaults, type McuSession } from './mcu-session.ts';
 import type { PolicyRunner } from './policy-runner.ts';
 import type { ResetConfirmation } from './reset-confirmation.ts';
@@ -52,6 +53,7 @@ export class StatusReport {
     /** frames that were overtaken by a newer one before they could be answered */
     superseded: 0,
   };
+  readonly #clock = new McuClock();
   #latest: Actuated | undefined;
 
   constructor(parts: StatusParts) {
@@ -61,6 +63,7 @@ export class StatusReport {
   /** Called for each tick, after its command has gone out. */
   observe(tick: Actuated): void {
     this.#latest = tick;
+    this.#clock.observe(tick);
     this.#counters.frames += 1;
     if (tick.written) this.#counters.answered += 1;
     if (tick.superseded) this.#counters.superseded += 1;
@@ -128,6 +131,7 @@ export class StatusReport {
         latchCause: session.latchCause,
         sensorRate: finiteOrNull(facts.nominalRate),
         measuredRate: finiteOrNull(facts.rate),
+        clock: this.#clock.offset ?? null,
       },
       estimate: this.#estimate(),
       latencyUs: control.facts.overruns.latency.summary(),

@@ -21,6 +21,7 @@ export const statusOf = (over: Partial<Status> = {}): Status => ({
     latchCause: 'none',
     sensorRate: 200,
     measuredRate: 200,
+    clock: { offset: 1_000_000, uncertainty: 500 },
   },
   estimate: { x: 0, v: 0, pitch: 0, pitchRate: 0, tilt: 0, torque: 0, battery: 24 },
   latencyUs: { count: 0, p50: 0, p99: 0, p999: 0, max: 0 },

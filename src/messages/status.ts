@@ -73,6 +73,8 @@ export const statusSchema = z.strictObject({
     latchCause: z.string(),
     sensorRate: z.number().nullable(),
     measuredRate: z.number().nullable(),
+    /** host's monotonic clock − MCU's, and how far off that may be [µs]; PROTOCOL.md §10 */
+    clock: z.strictObject({ offset: z.number(), uncertainty: z.number() }).nullable(),
   }),
   /** the latest estimate, SI units; null before the first frame, and while one of its numbers is not known */
   estimate: z

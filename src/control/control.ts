@@ -3,21 +3,14 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { Allowance } from '../allowance.ts';
-import { AuditFiles } from '../audit/audit-files.ts';
-import { AuditLog } from '../audit/audit-log.ts';
 import { messageOf } from '../errors.ts';
 import { loadTrustStore } from '../keys/trust-store.ts';
-import { accessWarnings, brokerAccess } from '../messages/broker-config.ts';
 import type { Config } from '../messages/config.ts';
-import type { EstopStage } from '../messages/requests.ts';
 import { encodeRow } from '../messages/row.ts';
 import { loadRobot } from '../robot/robot.ts';
-import { AuditTrail } from './audit-trail.ts';
-import { ConfirmationDoor } from './confirmation-door.ts';
 import { Controllers } from './controllers.ts';
 import { FrameSource } from './decode.ts';
 import { Estimator } from './estimate.ts';
-import { EstopClient } from './estop-client/estop-client.ts';
 import { EstopLatch } from './estop-latch.ts';
 import { SerialLink } from './link.ts';
 import { McuSession } from './mcu-session.ts';
@@ -30,8 +23,9 @@ import { ResetConfirmation } from './reset-confirmation.ts';
 import { type ControlEvent, RobotControl } from './robot-control.ts';
 import { RowOutbox } from './row-outbox.ts';
 import { SocketServer } from './socket-server.ts';
+import { startAudit, tellStages, tellStart } from './start-audit.ts';
 import { StatusReport } from './status-report.ts';
-import { StopInputs } from './stop-inputs/stop-inputs.ts';
+import { StopWays } from './stop-ways.ts';
 import { describeRun } from './tape/describe-run.ts';
 import { rememberLoop } from './tape/snapshot.ts';
 import { TapeWriter } from './tape/tape-writer.ts';
@@ -44,8 +38,6 @@ const REPEAT_INTERVAL = 50;
 const SHUTDOWN_TIMEOUT = 200;
 /** How long the disk may take to show that it takes a stop before control goes on without [ms]. */
 const PROBE_PATIENCE = 500;
-/** How often a disk that refused the latch is tried again [ms]. */
-const MEND_INTERVAL = 5000;
 /** How long the disk may take with the last entries of the audit log when control is told to end [ms]. */
 const AUDIT_PATIENCE = 1000;
 /** How long the disk may take with the entry that says why control failed; the MCU brakes meanwhile [ms]. */
@@ -83,22 +75,7 @@ export class Control {
     latch.load();
     const probed = latch.probe();
     const boot = randomBytes(8).readBigUInt64LE();
-    const auditLog = new AuditLog({
-      files: new AuditFiles(config.stateDirectory),
-      boot: boot.toString(16).padStart(16, '0'),
-      now: () => Number(nowNs()) / 1e6,
-      wall: Date.now,
-      keepBytes: config.audit.keepMegabytes * 1e6,
-      pause: sleep,
-      onProblem: (problem) => {
-        if (problem === '') return log.info('the audit log is written again');
-        log.warn({ problem }, 'the audit log cannot be written');
-        // It lies on the same disk as the latch: a stop might not outlive a power cut either.
-        void latch.probe();
-      },
-    });
-    const trail = new AuditTrail(auditLog, nowMs);
-    trail.start();
+    const { auditLog, trail } = startAudit({ config, log, boot, nowMs, latch });
     const confirmation = new ResetConfirmation({ wanted: config.resetConfirmation === 'local', now: nowMs });
     // A disk that hangs keeps the robot from being armed, not control from starting.
     await Promise.race([probed, sleep(PROBE_PATIENCE)]);
@@ -195,21 +172,7 @@ export class Control {
     };
     // Slow the first time: better before the port is open than when somebody arms.
     tellDelay();
-    trail.take({
-      event: 'control-start',
-      revision,
-      name: config.name,
-      robot: robot.name,
-      pid: process.pid,
-      latched: latch.latched,
-      source: latch.source,
-      operators: [...trust.keys.values()].filter(({ role }) => role === 'operator').map(({ id }) => id),
-      confirmation: config.resetConfirmation,
-    });
-    for (const [id, { task, hash }] of policies) {
-      trail.take({ event: 'policy-loaded', id, task, sha256: hash.toString(16).padStart(16, '0') });
-    }
-    for (const [id, reason] of refused) trail.take({ event: 'policy-refused', id, reason });
+    tellStart(trail, { config, revision, robot, latch, trust, policies, refused });
 
     session.accepted$.subscribe(({ sensorRate }) => {
       if (sensorRate !== controllers.rate) tape.order({ order: 'prepare', sensorRate });
@@ -224,7 +187,7 @@ export class Control {
     control.events$.subscribe((event) => {
       if (event.event === 'estop-again') trail.take(event);
       else audit(event);
-      if (event.event === 'estop') followStop(event.stop, trail, latch, session);
+      if (event.event === 'estop') tellStages(event.stop, trail, latch, session);
     });
     link.open$.subscribe((open) => {
       if (open) {
@@ -267,73 +230,15 @@ export class Control {
       },
     });
 
-    const access = brokerAccess(config);
-    if (access) {
-      for (const warning of accessWarnings(access, Date.now(), config.name)) log.warn(warning, 'certificate');
-      const ear = new EstopClient({
-        ...access,
-        robot: config.name,
-        onStop: (source) => ({
-          onDisk: control.estop(source),
-          confirmed: session.nextEstopEcho,
-        }),
-        onState: (state, problem) => {
-          control.surroundings.brokerLost = state !== 'connected';
-          log.info({ state, problem }, 'e-stop client');
-          trail.take({ event: 'estop-client', state, problem });
-        },
-      });
-      status.estopClient = ear;
-      control.surroundings.brokerLost = true;
-      ear.start();
-      this.#stops.push(() => ear.stop());
-    }
+    const stopWays = new StopWays({ config, log, control, session, latch, confirmation, audit, trail });
+    status.stopWays = stopWays;
+    await stopWays.start();
+    this.#stops.push(() => stopWays.stop());
 
-    const confirm = (stop: number, source: string) => {
-      const refused = confirmation.confirm(stop);
-      audit({ event: refused ? 'confirmation-refused' : 'reset-confirmed', stop, source, stoppedBy: latch.source });
-      return refused;
-    };
-    const stopInputs = new StopInputs({
-      inputs: config.stopInputs,
-      onStop: (source) => {
-        void control.estop(source);
-        control.facts.stopsHeld = stopInputs.held;
-      },
-      onConfirm: (source) => {
-        if (latch.latched) confirm(confirmation.stop, source);
-      },
-      onChange: (change) => {
-        control.facts.stopInputLost = stopInputs.anyLost;
-        audit({ event: 'stop-input', ...change });
-      },
-    });
-    status.stopInputs = stopInputs;
-    control.facts.stopInputLost = stopInputs.anyLost;
-    stopInputs.start();
-    this.#stops.push(() => stopInputs.stop());
-
-    const door = new ConfirmationDoor({
-      runtimeDirectory: config.runtimeDirectory,
-      seen: () => ({
-        latched: latch.latched,
-        stop: confirmation.stop,
-        source: latch.source,
-        wanted: confirmation.wanted,
-      }),
-      confirm: (stop) => confirm(stop, 'a command on the robot'),
-    });
-    await door.open();
-    if (door.problem !== '') log.error({ problem: door.problem }, 'no reset can be confirmed on this robot');
-    this.#stops.push(() => door.close());
-
-    const mending = setInterval(() => void latch.mend(), MEND_INTERVAL);
-    this.#stops.push(() => clearInterval(mending));
     const greeting = setInterval(() => session.hello(), HELLO_INTERVAL);
     const repeating = setInterval(() => {
       control.repeat();
-      control.facts.stopInputLost = stopInputs.anyLost;
-      control.facts.stopsHeld = stopInputs.held;
+      stopWays.look();
       tape.closeIfIdle();
       // A reader that comes while no frames do.
       outbox.pump();
@@ -343,10 +248,6 @@ export class Control {
       () => clearInterval(greeting),
       () => clearInterval(repeating),
     );
-
-    const onStopSignal = () => void control.estop('SIGUSR2');
-    process.on('SIGUSR2', onStopSignal);
-    this.#stops.push(() => void process.off('SIGUSR2', onStopSignal));
 
     link.start();
     this.#stops.push(async () => {
@@ -367,13 +268,6 @@ export class Control {
   async stop(): Promise<void> {
     for (const stop of this.#stops) await stop();
   }
-}
-
-/** How far a stop has come, for the audit log: nobody asked, so it is not told to anybody else. */
-function followStop(stop: unknown, trail: AuditTrail, latch: EstopLatch, session: McuSession): void {
-  const tell = (stage: EstopStage, more: object = {}) => trail.take({ event: 'estop-stage', stop, stage, ...more });
-  void latch.persisted().then((onDisk) => tell('latched', onDisk ? { onDisk } : { onDisk, problem: latch.problem }));
-  void session.nextEstopEcho.then(() => tell('confirmed'));
 }
 
 const sleep = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));

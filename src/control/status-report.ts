@@ -5,7 +5,6 @@ import type { Status } from '../messages/status.ts';
 import type { Robot } from '../robot/robot.ts';
 import { activeConditions } from '../safety/failsafe-table.ts';
 import type { FrameSource } from './decode.ts';
-import type { EstopClient } from './estop-client/estop-client.ts';
 import type { EstopLatch } from './estop-latch.ts';
 import type { SerialLink } from './link.ts';
 import { McuClock } from './mcu-clock.ts';
@@ -16,7 +15,7 @@ import type { RobotControl } from './robot-control.ts';
 import type { RowOutbox } from './row-outbox.ts';
 import { schedulingInForce } from './scheduling.ts';
 import type { SocketServer } from './socket-server.ts';
-import type { StopInputs } from './stop-inputs/stop-inputs.ts';
+import type { StopWays } from './stop-ways.ts';
 import type { Actuated } from './tick.ts';
 
 export interface StatusParts {
@@ -41,8 +40,7 @@ export class StatusReport {
   readonly scheduling = schedulingInForce();
   server: SocketServer | undefined;
   outbox: RowOutbox | undefined;
-  stopInputs: StopInputs | undefined;
-  estopClient: EstopClient | undefined;
+  stopWays: StopWays | undefined;
   readonly #parts: StatusParts;
   readonly #started = performance.now();
   readonly #counters = {
@@ -97,6 +95,8 @@ export class StatusReport {
       policies,
       refused,
     } = this.#parts;
+    const { stopWays } = this;
+    const estopClient = stopWays?.estopClient;
     const { safety, latest: facts } = control;
     const latest = this.#latest;
     return {
@@ -142,15 +142,15 @@ export class StatusReport {
         ...prefixed('frames.', source.decoder.counters),
         ...prefixed('link.', link.health),
         ...prefixed('socket.', this.server?.counters ?? {}),
-        ...prefixed('estopClient.', this.estopClient?.counters ?? {}),
+        ...prefixed('estopClient.', estopClient?.counters ?? {}),
         ...prefixed('rows.', this.outbox?.counters ?? {}),
         ...prefixed('audit.', auditLog.counters),
         'session.foreignHellos': session.foreignHellos,
         'session.mcuRestarts': session.restarts,
         'session.framesBefore': source.beforeSession,
       },
-      broker: this.estopClient ? { state: this.estopClient.state, problem: this.estopClient.problem } : null,
-      stopInputs: (this.stopInputs?.inputs ?? []).map(({ config: { path }, kind, isOpen, problem, held, stops }) => ({
+      broker: estopClient ? { state: estopClient.state, problem: estopClient.problem } : null,
+      stopInputs: (stopWays?.inputs.inputs ?? []).map(({ config: { path }, kind, isOpen, problem, held, stops }) => ({
         path,
         kind,
         open: isOpen,

@@ -34,7 +34,12 @@ export function reportOf(runs: readonly Run[]): string {
   const commands = runs.reduce((sum, { outcome }) => sum + outcome.commands, 0);
   const outside = runs.reduce((sum, { outcome }) => sum + outcome.violations.length, 0);
   const faults = new Set(runs.map(({ fault }) => fault.id)).size;
-  const each = runs.length / (faults * taskNames.length);
+  const counts = taskNames.flatMap((task) =>
+    [...new Set(runs.map(({ fault }) => fault))].map(
+      (fault) => runs.filter((run) => run.fault === fault && run.task === task).length,
+    ),
+  );
+  const each = Math.min(...counts);
   const broken = runs.filter((run) => brokenPromises(run.fault.promised[run.task], run.outcome).length > 0);
   return [
     '# Safety report',

@@ -6,7 +6,11 @@ import type { Promised } from './fault.ts';
 import type { Outcome } from './run-fault.ts';
 
 /** Conditions that say how fast this machine is, and nothing of the fault. */
-const OF_THE_MACHINE = ['overrun', 'policy-late'];
+const OF_THE_MACHINE = ['overrun', 'overrun-lasting', 'policy-late'];
+
+/** Conditions that tell of the fault, and are the same on every machine. */
+export const ofTheFault = (conditions: readonly string[]): string[] =>
+  conditions.filter((id) => !OF_THE_MACHINE.includes(id));
 
 const actionOf = (id: string): Action => {
   const row = FAILSAFE_TABLE.find((condition) => condition.id === id);
@@ -60,7 +64,7 @@ export function brokenPromises(promised: Promised, outcome: Outcome): string[] {
     if (mcuState !== 'limp') broken.push(`the motor controller is ${mcuState}, and nobody can tell it what to do`);
     return broken;
   }
-  const conditions = outcome.conditions.filter((id) => !OF_THE_MACHINE.includes(id));
+  const conditions = ofTheFault(outcome.conditions);
   const named = promised.by?.some((id) => conditions.includes(id)) ?? false;
   const stops = conditions.filter((id) => actionOf(id) !== 'warn');
   const says = conditions.join(', ') || 'nothing';

@@ -2,7 +2,7 @@ import type { TaskName } from '../../src/robot/tasks/task.ts';
 import { taskNames } from '../../src/robot/tasks/tasks.ts';
 import type { Fault } from './fault.ts';
 import { FAULT_GROUPS } from './faults.ts';
-import { brokenPromises, describePromise } from './promise.ts';
+import { brokenPromises, describePromise, ofTheFault } from './promise.ts';
 import type { Case, Run } from './run-all.ts';
 
 /** Who drives in the run of that seed: by turns the built-in balancer and the bundle that ships for the task. */
@@ -34,7 +34,12 @@ export function reportOf(runs: readonly Run[]): string {
   const commands = runs.reduce((sum, { outcome }) => sum + outcome.commands, 0);
   const outside = runs.reduce((sum, { outcome }) => sum + outcome.violations.length, 0);
   const faults = new Set(runs.map(({ fault }) => fault.id)).size;
-  const each = runs.length / (faults * taskNames.length);
+  const counts = taskNames.flatMap((task) =>
+    [...new Set(runs.map(({ fault }) => fault))].map(
+      (fault) => runs.filter((run) => run.fault === fault && run.task === task).length,
+    ),
+  );
+  const each = Math.min(...counts);
   const broken = runs.filter((run) => brokenPromises(run.fault.promised[run.task], run.outcome).length > 0);
   return [
     '# Safety report',
@@ -55,6 +60,7 @@ export function reportOf(runs: readonly Run[]): string {
     '- **tilt**: by ground truth. A robot whose torque is off falls: beyond 30° it lies on the ground, or is about to.',
     "- **torque**: largest at a wheel after the fault, by whomever. The guard's limit is that of the robot file; the motor",
     "  controller's own brake may take its drives' peak.",
+    '- **named**: conditions that were active after the fault, without those that only say how fast this machine is.',
     "- **ended**: control's state. `gone` is a control that has ended, whose robot the motor controller stops by itself.",
     '',
     ...Object.entries(FAULT_GROUPS).flatMap(([title, group]) => section(title, group, runs)),
@@ -88,7 +94,7 @@ function row(fault: Fault, task: TaskName, runs: readonly Run[]): string {
     fault.says,
     describePromise(fault.promised[task]),
     distinct(outcomes.map(({ robotState }) => robotState)),
-    [...new Set(outcomes.flatMap(({ conditions }) => conditions))].sort().join(', '),
+    [...new Set(outcomes.flatMap(({ conditions }) => ofTheFault(conditions)))].sort().join(', '),
     milliseconds(outcomes.map(({ safeAfter }) => safeAfter)),
     milliseconds(outcomes.map(({ torqueOffAfter }) => torqueOffAfter)),
     ((Math.max(...outcomes.map(({ maxTilt }) => maxTilt)) * 180) / Math.PI).toFixed(0),

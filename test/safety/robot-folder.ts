@@ -53,6 +53,7 @@ export function writeConfig(folder: RobotFolder, config: Partial<Config>): void 
     realTimePriority: 0,
     // how fast this machine is, and who watches, are not the questions here
     policyLatencyBudget: 10,
+    delayCheck: 'warn',
     operatorHeartbeat: 0,
     logLevel: 'warn',
     ...config,

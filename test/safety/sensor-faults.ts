@@ -37,8 +37,9 @@ const PROMISED: Partial<Record<Broken, Partial<Record<SensorFaultKind, Promised 
     noisy: goesOnOr('attitude-jump'),
   },
   wheelPosition: {
-    off: by('wheel-encoder'),
-    stuck: by('wheel-encoder'),
+    // a robot that stands hardly turns its wheels, and drifts by centimetres before it can be told
+    off: { 'standing-still': goesOnOr('wheel-encoder'), 'moving-straight': by('wheel-encoder') },
+    stuck: { 'standing-still': goesOnOr('wheel-encoder'), 'moving-straight': by('wheel-encoder') },
     garbage: by('wheel-encoder'),
     slow: goesOnOr('wheel-encoder'),
     intermittent: goesOnOr('wheel-encoder'),

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+import random
 
 class Plant:
     """A wheeled inverted pendulum in the plane, after models/robots/wheel-legged.yaml; somebody holds it while the MCU is idle."""
 
     BODY, WHEEL, SPIN, INERTIA = 11.0, 0.5, 0.00151, 0.0972  # kg, kg, kg·m², kg·m²; two wheels
     RADIUS, HEIGHT, FRICTION, G = 0.065, 0.227 - 0.065, 0.03, 9.81  # m, m above the axle, N·m a wheel, m/s²
-    HELD, FALLEN = 0.02, 1.2  # pitch [rad]
+    HELD, FALLEN, LIFT = 0.02, 1.2, 1.0  # pitch [rad], and how fast it is lifted [rad/s]
+    GYRO_NOISE, ACCELERATION_NOISE, ATTITUDE_NOISE = 0.01, 0.05, 0.001  # rad/s, m/s², rad
 
     def __init__(self) -> None:
         self.pitch, self.rate, self.position, self.speed, self.pull = self.HELD, 0.0, 0.0, 0.0, 0.0
         self.torques: list = []
+        self.random = random.Random(1)
 
     @property
     def wheel_velocity(self) -> float:
@@ -21,8 +24,10 @@ class Plant:
 
     def step(self, seconds: float, torque: list, held: bool) -> None:
         self.torques.append(torque)
-        if held:
-            self.pitch, self.rate, self.speed, self.pull = self.HELD, 0.0, 0.0, 0.0
+        if held:  # somebody lifts it, no faster than a gyro can follow
+            self.speed, self.pull = 0.0, 0.0
+            turn = min(max(self.HELD - self.pitch, -self.LIFT * seconds), self.LIFT * seconds)
+            self.pitch, self.rate = self.pitch + turn, turn / seconds
             return
         total = sum(torque) - 2 * self.FRICTION * math.tanh(self.wheel_velocity / 0.2)
         mass = self.BODY + 2 * (self.WHEEL + self.SPIN / self.RADIUS**2)
@@ -43,10 +48,14 @@ class Plant:
         sin, cos = math.sin(self.pitch), math.cos(self.pitch)
         applied = [sum(side) / len(self.torques) for side in zip(*self.torques)] if self.torques else [0.0, 0.0]
         self.torques = []
+        noise = self.random.gauss  # a sample that repeats the one before to the last bit is that of a dead IMU
+        gyro = [rate + noise(0, self.GYRO_NOISE) for rate in (0, self.rate, 0)]
+        force = (self.pull * cos - self.G * sin, 0, self.pull * sin + self.G * cos)
+        half = (self.pitch + noise(0, self.ATTITUDE_NOISE)) / 2
         return {
-            "hasAttitude": True, "hasLegs": True, "gyro": [0, self.rate, 0],
-            "acceleration": [self.pull * cos - self.G * sin, 0, self.pull * sin + self.G * cos],
-            "attitude": [math.cos(self.pitch / 2), 0, math.sin(self.pitch / 2), 0],
+            "hasAttitude": True, "hasLegs": True, "gyro": gyro,
+            "acceleration": [each + noise(0, self.ACCELERATION_NOISE) for each in force],
+            "attitude": [math.cos(half), 0, math.sin(half), 0],
             "wheelPosition": [self.position / self.RADIUS - self.pitch] * 2, "wheelVelocity": [self.wheel_velocity] * 2,
             "legPosition": [1.062, -1.527] * 2, "wheelTorqueApplied": applied, "wheelTorqueMeasured": applied, "battery": 24, "temperature": 35,
         }  # fmt: skip

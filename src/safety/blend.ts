@@ -79,7 +79,9 @@ export class Blend {
     // What is no number has no step; the guard makes nothing of it, and the next request begins the blend.
     if (!Number.isFinite(total) || !Number.isFinite(steering)) return { request, limits: 0 };
     const changed = controller !== this.#controller || policyHash !== this.#policyHash;
-    if (changed) this.#begin(request, previous, blend > 0);
+    // A robot that begins to run has nothing to fade from, and may lean already: it needs its torque at once.
+    const begins = this.#controller === 'none';
+    if (changed) this.#begin(request, previous, blend > 0 && !begins);
     else this.#share = Math.max(0, this.#share - (dt > 0 ? dt / blend : 0));
     this.#controller = controller;
     this.#policyHash = policyHash;

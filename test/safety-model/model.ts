@@ -4,7 +4,7 @@ import { type CommandEnvelope, signCommand } from '../../src/keys/command.ts';
 import type { Mode } from '../../src/messages/mode.ts';
 import type { Command } from '../../src/messages/requests.ts';
 import { type Answer, keys, ROBOT, type SafetySystem } from './safety-system.ts';
-import { LATCH, type VirtualDisk } from './virtual-disk.ts';
+import type { VirtualDisk } from './virtual-disk.ts';
 
 /** Life of a challenge [ms]. */
 const CHALLENGE_LIFE = 10_000;
@@ -385,7 +385,7 @@ export const steps: ReadonlyArray<fc.Arbitrary<fc.AsyncCommand<Model, Real>>> = 
     named('restart control', async (model, { system, disk }) => {
       let onDisk = false;
       await system.restart(() => {
-        onDisk = disk.files.has(LATCH);
+        onDisk = disk.holdsStop;
       });
       model.granted = false;
       model.verified = -1;

@@ -17,12 +17,19 @@ vi.mock('node:fs/promises', () => ({
 vi.mock('node:fs', async (original) => {
   const fs = await original<typeof import('node:fs')>();
   const isVirtual = (path: unknown) => String(path).startsWith('/virtual/');
+  const either = <K extends keyof VirtualDisk['sync']>(name: K) => ({
+    [name]: (path: unknown, ...more: unknown[]) => {
+      const call = (isVirtual(path) ? diskOf().sync[name] : fs[name]) as (...words: unknown[]) => unknown;
+      return call(path, ...more);
+    },
+  });
   return {
     ...fs,
-    mkdirSync: (...words: Parameters<typeof fs.mkdirSync>) =>
-      isVirtual(words[0]) ? undefined : fs.mkdirSync(...words),
-    readFileSync: (...words: Parameters<typeof fs.readFileSync>) =>
-      isVirtual(words[0]) ? diskOf().read(String(words[0])) : fs.readFileSync(...words),
+    ...either('mkdirSync'),
+    ...either('lstatSync'),
+    ...either('openSync'),
+    ...either('readSync'),
+    ...either('closeSync'),
   };
 });
 

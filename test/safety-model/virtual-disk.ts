@@ -37,10 +37,17 @@ export class VirtualDisk {
     },
   };
 
-  /** As `readFileSync`. */
-  read(path: string): string {
-    const text = this.files.get(path);
-    if (text === undefined) throw Object.assign(new Error(`ENOENT: ${path}`), { code: 'ENOENT' });
-    return text;
+  /** What is read at the start, for `node:fs`; a descriptor is no number here but the path itself. */
+  readonly sync = {
+    mkdirSync: () => undefined,
+    lstatSync: (path: string) => (this.files.has(path) ? {} : undefined),
+    openSync: (path: string) => path,
+    readSync: (path: string, buffer: Buffer) => buffer.write(this.files.get(path) ?? ''),
+    closeSync: () => {},
+  };
+
+  /** A stop that would be found after a restart. */
+  get holdsStop(): boolean {
+    return this.files.has(LATCH) || this.files.has(`${LATCH}.part`);
   }
 }

@@ -9,7 +9,7 @@ const WIRE = 2 * 0.0005 + SINGLE;
 
 const SHIPPED = { wheelTorque: 1.5, slew: 150 };
 /** So narrow that they act on a robot that is pushed. */
-const NARROW = { wheelTorque: 0.5, slew: 30 };
+const NARROW = { wheelTorque: 0.5, slew: 15 };
 
 const withLimits =
   ({ wheelTorque, slew }: typeof NARROW) =>

@@ -137,6 +137,29 @@ describe('arming looks at the robot of now', () => {
   });
 });
 
+describe('arming looks at the people and the line', () => {
+  it('and is refused while a stop button is held down, also one that was down before control began', () => {
+    const rig = robotControlRig();
+    rig.settle();
+    rig.frames(120);
+    rig.control.facts.stopsHeld = ['/dev/input/js0'];
+    rig.frame();
+    expect(rig.enter()?.code).toContain('stop-held');
+    rig.control.facts.stopsHeld = [];
+    rig.frame();
+    expect(rig.enter()).toBeUndefined();
+  });
+
+  it('and is refused on frames of long ago, although bytes of some kind never ceased', () => {
+    const rig = robotControlRig();
+    rig.settle();
+    rig.frames(120);
+    rig.pass(60_000);
+    expect(rig.enter()?.code).toContain('frames-fresh');
+    expect(rig.control.safety.robotState).toBe('disarmed');
+  });
+});
+
 describe('arming looks at the policy', () => {
   const fake = { task: 'standing-still', controller: 'fake' } as const;
 

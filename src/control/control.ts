@@ -63,6 +63,12 @@ export class Control {
    * @throws EdgeError when the configuration, the robot file, the trust file or the socket is not usable
    */
   async start(): Promise<void> {
+    // Until control listens properly: a signal that nobody handles would end it, and the stop with it.
+    let stoppedEarly = false;
+    const onEarlySignal = () => {
+      stoppedEarly = true;
+    };
+    process.on('SIGUSR2', onEarlySignal);
     const config = this.#config;
     const log = this.#log;
     const revision = this.#revision;
@@ -162,8 +168,6 @@ export class Control {
     status.outbox = outbox;
     await server.start();
     this.#stops.push(() => server.stop());
-    // For whoever finds the socket dead and wants to stop the robot by signal.
-    writeFileSync(join(config.runtimeDirectory, 'control.pid'), `${process.pid}\n`);
 
     const tellDelay = () => {
       for (const { id, verdict, found, remedy } of control.delay?.budget().findings ?? []) {
@@ -233,6 +237,10 @@ export class Control {
     const stopWays = new StopWays({ config, log, control, session, latch, confirmation, audit, trail });
     status.stopWays = stopWays;
     await stopWays.start();
+    process.off('SIGUSR2', onEarlySignal);
+    if (stoppedEarly) void control.estop('SIGUSR2');
+    // For whoever finds the socket dead and wants to stop the robot by signal.
+    writeFileSync(join(config.runtimeDirectory, 'control.pid'), `${process.pid}\n`);
     this.#stops.push(() => stopWays.stop());
 
     const greeting = setInterval(() => session.hello(), HELLO_INTERVAL);

@@ -112,6 +112,7 @@ export class EstopLatch {
   /** Off disk first, then in memory: a power cut in between leaves it latched. @returns whether it is released */
   async release(): Promise<boolean> {
     const stops = this.#stops;
+    const unproven = this.unwritable;
     const gone = await this.#inTurn(async () => {
       // What counts as latched goes last: cut off in between, the robot is stopped.
       await rm(this.#draft, { force: true });
@@ -119,6 +120,8 @@ export class EstopLatch {
       // Or the stop that was undone would be back after a power cut: safe, but nobody would know why.
       await syncFolder(dirname(this.#path));
     });
+    // A full disk removes as well as any: only a write shows that it takes a stop again, see `mend`.
+    if (gone && unproven) this.unwritable = true;
     if (!gone || stops !== this.#stops) return false;
     this.latched = false;
     this.notPersisted = false;

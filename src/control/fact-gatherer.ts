@@ -146,7 +146,6 @@ export class FactGatherer {
       attitudeError: this.#imu.attitudeError,
       meanSpecificForce: this.#imu.meanSpecificForce,
       wheelSpeed: estimate.wheelSpeed,
-      speed: Math.abs(estimate.v),
       encoderError: this.#encoders.error,
       driveGain: this.#drives.gain,
       wheelSlip: this.#wheels.slip,

@@ -20,6 +20,16 @@ describe('OperatorWatch', () => {
     expect(watch.isLost(11e6 + 1)).toBe(true);
   });
 
+  it('goes on missing the operator when the clock of the motor controller begins anew', () => {
+    const watch = new OperatorWatch(1000);
+    watch.isLost(3e10);
+    watch.modeBegins(moving, 'mine');
+    watch.beat('mine', 1);
+    expect(watch.isLost(3e10 + 0.5e6)).toBe(false);
+    expect(watch.isLost(1e6)).toBe(false);
+    expect(watch.isLost(1e6 + 0.6e6)).toBe(true);
+  });
+
   it('is content while heartbeats come', () => {
     const watch = watching(moving);
     for (let second = 11; second < 60; second++) {

@@ -37,6 +37,8 @@ export class OperatorWatch {
 
   /** @param mcuTimeUs of the present frame [µs] */
   isLost(mcuTimeUs: number): boolean {
+    // A stream that begins anew may begin at an earlier time; the operator's silence goes on.
+    if (mcuTimeUs < this.#nowUs) this.#beatUs -= this.#nowUs - mcuTimeUs;
     this.#nowUs = mcuTimeUs;
     return this.#watching && mcuTimeUs - this.#beatUs > this.#timeoutUs;
   }

@@ -44,12 +44,20 @@ export function requestHandler(parts: RequestParts): RequestHandler {
   const { name, trust, counters } = parts;
   const verifier = new CommandVerifier<Command>({ robot: name, trust, challenges, counters, command: commandSchema });
   const openStops = new OpenStops(parts.estopEcho$);
+  let halts = parts.control.halts;
+  /** A challenge is good until the next stop or disarming: what was signed before it must not start the robot after it. */
+  const forgetOld = () => {
+    if (halts === parts.control.halts) return;
+    halts = parts.control.halts;
+    challenges.forget();
+  };
 
   const runCommand = async (envelope: unknown): Promise<Refusal | undefined> => {
     if (!parts.allowance.take()) {
       parts.audit({ event: 'command-refused', reason: 'too-many-commands' });
       return refusal('too-many-commands', 'wait a second');
     }
+    forgetOld();
     const verdict = verifier.verify(envelope);
     if (!verdict.ok) {
       parts.audit({ event: 'command-refused', reason: verdict.reason });
@@ -69,6 +77,7 @@ export function requestHandler(parts: RequestParts): RequestHandler {
           answer({ ok: true, status: parts.status() });
           break;
         case 'challenge':
+          forgetOld();
           answer({ ok: true, robot: name, ...challenges.issue() });
           break;
         case 'disarm':

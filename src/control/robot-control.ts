@@ -51,6 +51,8 @@ export interface ControlEvent {
 
 /** An e-stopped MCU says so every 100 ms; after this long without a word it is told again [ms]. */
 const ECHO_FRESH = 300;
+/** Nothing is armed on what was seen longer ago than so many times `timing.sensorSilence`. */
+const FRESH_SILENCES = 10;
 
 /**
  * The robot as `control` holds it: its safety state, who may change it, and the guard's memory from frame to frame.
@@ -67,7 +69,10 @@ export class RobotControl {
   #latest: Facts = NO_FACTS;
   readonly #blend: Blend;
   #torque: readonly [number, number] = [0, 0];
+  #halts = 0;
   #echoedAt = Number.NEGATIVE_INFINITY;
+  /** when the latest sensor frame came [ms] */
+  #seenAt = Number.NEGATIVE_INFINITY;
   /** a reset is under way, and the number of the latch that it is to clear */
   #clearing: { readonly latch: number } | undefined;
 
@@ -90,6 +95,11 @@ export class RobotControl {
 
   get events$(): Observable<ControlEvent> {
     return this.#events;
+  }
+
+  /** Stops and disarmings so far: what was signed before the latest one starts nothing. */
+  get halts(): number {
+    return this.#halts;
   }
 
   get safety(): supervisor.SafetyState {
@@ -129,6 +139,7 @@ export class RobotControl {
 
   /** One frame: facts, failsafe table, then the command that answers it. */
   guard(decided: Decided): Guarded {
+    this.#seenAt = this.#parts.now();
     const { robot, session } = this.#parts;
     const dt = decided.dtUs / 1e6;
     const ofTask = robotForTask(robot, decided.task);
@@ -227,12 +238,12 @@ export class RobotControl {
   async estop(source: string): Promise<boolean> {
     const { confirmation, latch, session, journal } = this.#parts;
     confirmation.stopped();
+    this.#halts += 1;
     // A stop in the middle of a reset is a new one: it must outlive the reset.
     const repeated = latch.latched && !this.#clearing;
     const before = this.#safety;
     this.#clearing = undefined;
     this.#safety = supervisor.estop(before);
-    if (!repeated) journal?.({ order: 'estop', source });
     if (repeated) {
       this.#events.next({ event: 'estop-again', source });
       // A flood of stops costs neither ticks nor writes: `repeat` goes on until the MCU follows.
@@ -242,6 +253,7 @@ export class RobotControl {
     // What was said of an earlier stop says nothing of this one.
     this.#echoedAt = Number.NEGATIVE_INFINITY;
     session.estop();
+    journal?.({ order: 'estop', source });
     const persisted = latch.persisted();
     this.#events.next({ event: 'estop', source, stop: confirmation.stop });
     this.#announce(before, this.#safety);
@@ -250,6 +262,7 @@ export class RobotControl {
 
   /** Stopping the gentle way: torque off. Always allowed. */
   disarm(): void {
+    this.#halts += 1;
     const before = this.#safety;
     if (before.robotState === 'running') this.#parts.episodes.startEpisode();
     this.#parts.session.foreignHellos = 0;
@@ -263,7 +276,27 @@ export class RobotControl {
     const facts = this.#seen(this.facts.refresh(this.#latest));
     const robot = robotForTask(this.#parts.robot, mode.task);
     const checks = armingChecks(mode, this.#safety, facts, this.#controllerInfo(mode), robot);
-    return [...checks, ...(this.delay?.checks() ?? [])];
+    // Some frames by the host's clock, which may stall; what is to be noticed lasts for seconds and more.
+    const silence = this.#parts.now() - this.#seenAt;
+    const fresh = FRESH_SILENCES * robot.timing.sensorSilence;
+    const held = this.facts.stopsHeld;
+    return [
+      ...checks,
+      {
+        id: 'frames-fresh',
+        ok: silence <= fresh,
+        found: `the latest sensor frame came ${silence.toFixed(0)} ms ago, ${fresh} ms are allowed`,
+        remedy: 'see the link counters in `h2o-edge status`: noise, or a motor controller that sends no frames',
+      },
+      {
+        id: 'stop-held',
+        ok: held.length === 0,
+        found: held.length === 0 ? 'no stop button is held down' : `held down: ${held.join(', ')}`,
+        remedy: 'release it; if it is up, press and release it once',
+      },
+      // Who moves already must be able to go on to something calmer, however slow the machine has become.
+      ...(this.#safety.robotState === 'running' ? [] : (this.delay?.checks() ?? [])),
+    ];
   }
 
   /**
@@ -315,6 +348,8 @@ export class RobotControl {
         remedy: 'check cable and power, then reset again',
       };
     }
+    // Two at once would take each other's stops for repeated ones.
+    if (this.#clearing) return UNDER_WAY;
     const clearing = { latch: session.latch };
     this.#clearing = clearing;
     this.repeat();
@@ -330,7 +365,8 @@ export class RobotControl {
       };
     }
     const released = await latch.release();
-    this.#clearing = undefined;
+    // One that a stop has ended must not end the next one, which may be under way by now.
+    if (this.#clearing === clearing) this.#clearing = undefined;
     if (!released) {
       return latch.problem === ''
         ? OVERTAKEN
@@ -407,6 +443,12 @@ const stillPressed = (paths: readonly string[]): Refusal => ({
   message: `a button that stops the robot is still pressed: ${paths.join(', ')}`,
   remedy: 'release it, then reset again; if it is up, press and release it once',
 });
+
+const UNDER_WAY: Refusal = {
+  code: 'reset-under-way',
+  message: 'another reset is under way',
+  remedy: 'wait for its answer; if none comes, see the disk of the state directory',
+};
 
 const OVERTAKEN: Refusal = {
   code: 'stopped-again',

@@ -36,6 +36,11 @@ export class ChallengeBook {
     this.#capacity = capacity;
   }
 
+  /** None that is open is good any more. */
+  forget(): void {
+    this.#open.clear();
+  }
+
   issue(): Challenge {
     const oldest = this.#open.keys().next();
     if (this.#open.size >= this.#capacity && !oldest.done) this.#open.delete(oldest.value);

@@ -75,7 +75,6 @@ export const robotSchema = z.strictObject({
     wheelTorqueSlew: quantity('N·m/s', positive),
     /** relative to the shank */
     wheelSpeed: quantity('rad/s', positive),
-    runaway: quantity('m/s', positive),
     /** angle between the body's z axis and the vertical at which the robot counts as fallen; the tasks end here */
     tilt: quantity('rad', positive),
     /** to be armed, the robot must be this upright */

@@ -30,7 +30,6 @@ export const anyFacts: fc.Arbitrary<Facts> = fc.record({
   attitudeError: anyNumber,
   meanSpecificForce: anyNumber,
   wheelSpeed: anyNumber,
-  speed: anyNumber,
   encoderError: anyNumber,
   driveGain: anyNumber,
   wheelSlip: anyNumber,

@@ -41,8 +41,6 @@ export interface Facts {
   readonly meanSpecificForce: number;
   /** the faster wheel, relative to the shank [rad/s] */
   readonly wheelSpeed: number;
-  /** over the ground, by odometry [m/s] */
-  readonly speed: number;
   /** between a wheel's way by position and by velocity, remembered for half a second, the worse wheel [rad] */
   readonly encoderError: number;
   /** speed of the wheels' contact less that of the body over it, by gyro and accelerometer [m/s] */
@@ -141,7 +139,6 @@ export const NO_FACTS: Facts = {
   attitudeError: 0,
   meanSpecificForce: Number.NaN,
   wheelSpeed: Number.NaN,
-  speed: Number.NaN,
   encoderError: 0,
   driveGain: Number.POSITIVE_INFINITY,
   wheelSlip: 0,

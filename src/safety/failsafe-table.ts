@@ -233,6 +233,7 @@ export const FAILSAFE_TABLE = [
     action: 'fallback',
     clears: 'itself',
     debounce: 10,
+    recovery: 100,
     threshold: () => `${RATE_TOLERANCE * 100} % off, mean of 100 frames, for 10 frames`,
     source: `assumed: ${RATE_TOLERANCE * 100} %`,
     holds: rateIsOff,

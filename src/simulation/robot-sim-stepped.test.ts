@@ -40,8 +40,8 @@ async function steppedSim(seed = 1) {
   return { sim, ask, frames, port: join(folder, 'port') };
 }
 
-/** A host that greets, and again when the MCU has started anew, and answers each frame after so many turns of the event loop. */
-function hostOn(port: string, answer: (sensors: Sensors) => Partial<Command>, turns = 1) {
+/** A host that greets, and again when the MCU has started anew, and answers each frame after so many turns of the event loop, or hangs. */
+function hostOn(port: string, answer: (sensors: Sensors) => Partial<Command> | undefined, turns = 1) {
   let host = new TestHost(robot, 1);
   const fd = openSync(port, constants.O_RDWR | constants.O_NOCTTY);
   const stream = new ReadStream(fd);
@@ -57,8 +57,10 @@ function hostOn(port: string, answer: (sensors: Sensors) => Partial<Command>, tu
       }
       if (message.kind !== 'sensors') continue;
       for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
+      const command = answer(message);
+      if (command === undefined) continue; // it hangs
       answered += 1;
-      send(host.command({ answers: sequence, ...answer(message) }));
+      send(host.command({ answers: sequence, ...command }));
     }
   });
   send(host.hello());
@@ -101,9 +103,11 @@ it('the same seed repeats the same frames, also after a restart of the same simu
 
 it('with no patience time passes as for a host that hangs', async () => {
   const { ask, frames, port } = await steppedSim();
-  const host = hostOn(port, () => ({ requestedState: 'active' }));
+  let hangs = false;
+  const host = hostOn(port, () => (hangs ? undefined : { requestedState: 'active' }));
   while (host.answered() < 10) await ask('advance', { seconds: 0.005 });
   const count = frames().length;
+  hangs = true;
   await ask('advance', { seconds: 0.2, patience: 0 });
   expect(frames().length - count).toBe(40);
   expect(await ask('truth')).toMatchObject({ state: 'braking' });

@@ -8,6 +8,7 @@ import { bytesOf, stopMessage } from './scripted-broker.testing.ts';
 /** A connection over a socket that takes everything and sends nothing. */
 function rig() {
   const socket = new Socket();
+  const clock = new TestClock();
   let read: (bytes: Uint8Array) => void = () => {};
   const ends: string[] = [];
   let messages = 0;
@@ -20,7 +21,7 @@ function rig() {
         },
         problemOf: String,
       },
-      clock: new TestClock(),
+      clock,
       clientId: 'c',
       topic: 'h2o/v1/r1/estop',
     },
@@ -37,8 +38,19 @@ function rig() {
   connection.open();
   socket.emit('connect');
   read(bytesOf({ cmd: 'connack', reasonCode: 0, sessionPresent: false }));
+  clock.advance(1);
   read(bytesOf({ cmd: 'suback', messageId: 1, granted: [1] }));
-  return { socket, ends, messages: () => messages, read: (bytes: Uint8Array) => read(bytes), connection };
+  clock.advance(1);
+  return {
+    socket,
+    ends,
+    messages: () => messages,
+    read: (bytes: Uint8Array) => {
+      read(bytes);
+      clock.advance(1);
+    },
+    connection,
+  };
 }
 
 describe('a connection to a broker that does not read', () => {

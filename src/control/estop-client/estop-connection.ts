@@ -69,6 +69,9 @@ export class EstopConnection {
   #limits: BrokerLimits = { qos: 1, inFlight: 1, packet: 1024 };
   #pingInterval = (KEEPALIVE * 1000) / 2;
   #subscribed = false;
+  /** the turn's kilobyte has been looked at */
+  #paused = false;
+  readonly #backlog: Uint8Array[] = [];
 
   constructor(parts: ConnectionParts, listener: ConnectionListener) {
     this.#parts = parts;
@@ -100,6 +103,12 @@ export class EstopConnection {
 
   /** Ends the connection; the listener hears of it once. */
   end(reason: string, takenOver = false): void {
+    if (this.#ended) return;
+    // What has been deciphered counts, also when the broker has gone since: a stop may be in it.
+    for (const bytes of this.#backlog.splice(0)) {
+      this.#reader.push(bytes);
+      this.#listener.turnEnds(bytes.length);
+    }
     if (this.#ended) return;
     this.#ended = true;
     this.#stopSetup();
@@ -156,13 +165,27 @@ export class EstopConnection {
   #read(bytes: Uint8Array): void {
     if (this.#ended) return;
     this.#alive = true;
+    // TLS hands out all that it has deciphered, paused or not: 64 kB at a time. The rest waits here, a copy.
+    if (this.#paused) this.#backlog.push(Uint8Array.from(bytes));
+    else this.#look(bytes);
+  }
+
+  #goOn(): void {
+    this.#paused = false;
+    const next = this.#backlog.shift();
+    if (next) this.#look(next);
+    else this.#socket?.resume();
+  }
+
+  #look(bytes: Uint8Array): void {
+    this.#paused = true;
     const problem = this.#reader.push(bytes);
     this.#listener.turnEnds(bytes.length);
     if (problem !== undefined) {
       this.end(`the broker does not speak MQTT 5: ${problem}`);
       return;
     }
-    if (!this.#ended) this.#stopPause = this.#parts.clock.after(TURN_PAUSE, () => this.#socket?.resume());
+    if (!this.#ended) this.#stopPause = this.#parts.clock.after(TURN_PAUSE, () => this.#goOn());
   }
 
   #published(publication: Publication): void {

@@ -66,12 +66,18 @@ export class StopInputs {
   }
 
   #poll(): void {
-    for (const input of this.inputs) {
-      const press = input.poll();
-      if (press?.kind === 'stop') this.#options.onStop(`${input.config.path}: ${press.why}`);
-      else if (press?.kind === 'confirm') this.#options.onConfirm(input.config.path);
-      this.#tell(input);
+    const pressed = this.inputs.map((input) => ({ input, press: input.poll() }));
+    let stopped = false;
+    for (const { input, press } of pressed) {
+      if (press?.kind !== 'stop') continue;
+      stopped = true;
+      this.#options.onStop(`${input.config.path}: ${press.why}`);
     }
+    // Nobody confirms the undoing of a stop in the moment in which it is pressed: that was meant for the one before.
+    if (!stopped) {
+      for (const { input, press } of pressed) if (press?.kind === 'confirm') this.#options.onConfirm(input.config.path);
+    }
+    for (const { input } of pressed) this.#tell(input);
   }
 
   /** Each in its turn. */

@@ -24,7 +24,6 @@ const ORIGIN: Readonly<Record<keyof Facts, 'frames' | 'outside'>> = {
   attitudeError: 'frames',
   meanSpecificForce: 'frames',
   wheelSpeed: 'frames',
-  speed: 'frames',
   wheelSlip: 'frames',
   apparentInertia: 'frames',
   legAngle: 'frames',

@@ -22,7 +22,7 @@ const NOT_REMEMBERED: Readonly<Record<string, readonly string[]>> = {
     'line',
   ],
   // stops that are repeated and resets that are under way: their effects are on the tape
-  'control/robot-control.ts': ['#echoedAt', '#clearing'],
+  'control/robot-control.ts': ['#echoedAt', '#clearing', '#seenAt', '#halts'],
   'safety/imu-watch.ts': [],
   'safety/wheel-watch.ts': [],
   'safety/encoder-watch.ts': [],

@@ -16,17 +16,6 @@ export const MOTOR_CONDITIONS = [
     holds: (facts, { limits }) => !(facts.wheelSlip <= limits.wheelSlip),
   },
   {
-    id: 'runaway',
-    says: 'the robot drives faster than anybody asks it to: it balances on a sensor that is wrong, or rolls away',
-    remedy: 'look whether IMU and ground are level; lift it upright, disarm and arm again',
-    action: 'brake',
-    clears: 'disarm',
-    debounce: 20,
-    threshold: ({ limits }) => `${limits.runaway} m/s for 20 frames`,
-    source: 'robot file: limits.runaway',
-    holds: (facts, { limits }) => !(facts.speed <= limits.runaway),
-  },
-  {
     id: 'lift-off',
     says: 'the wheels turn as if nothing were on them: somebody has lifted the robot',
     remedy: 'put it down, disarm and arm again',

@@ -38,7 +38,7 @@ class Impostor {
       this.#splitter.push(bytes);
       for (let message = this.#splitter.next(); message; message = this.#splitter.next()) {
         if (message.kind === SocketKind.row) this.rows += 1;
-        else this.answers.push(JSON.parse(message.payload.toString('utf8')));
+        else if (message.kind === SocketKind.json) this.answers.push(JSON.parse(message.payload.toString('utf8')));
       }
     });
   }

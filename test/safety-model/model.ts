@@ -403,11 +403,14 @@ export async function recover(model: Model, real: Real): Promise<void> {
   system.plant.lean = 0;
   system.mcu.setFaults(0);
   system.replug();
-  await system.pass(2000);
+  // Long enough for a reset that is under way to end: a second one would be refused meanwhile.
+  await system.pass(4000);
   examine(model, real);
   await deliver(model, real, await sign(model, real, { order: 'reset' }));
   await system.pass(4000);
   expect(model.stopped).toBe(false);
+  // As control does every few seconds: only a write shows that a disk that has failed takes a stop again.
+  await system.control.latch.mend();
   await system.ask(0, { request: 'disarm' });
   model.granted = false;
   await system.pass(700);

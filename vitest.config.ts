@@ -7,7 +7,7 @@ export default defineConfig({
     testTimeout: 120_000,
     hookTimeout: 60_000,
     pool: 'forks',
-    // One file in two waits for MCU time or for a broker: a second worker uses what is left of two processors.
-    maxWorkers: 2,
+    // One file at a time: the processes of a test want both of two processors.
+    maxWorkers: 1,
   },
 });

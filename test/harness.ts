@@ -496,6 +496,7 @@ async function furnish(folder: string, { config, bundles, robotFile }: RobotOpti
     realTimePriority: 0,
     // In step with the answers, or patient, simulated time waits for a machine that stalls: no robot falls by that.
     delayCheck: 'warn',
+    policyLatencyBudget: 10,
     // Tests run at the same time; who wants the port names one.
     http: { port: 0 },
     ...config,

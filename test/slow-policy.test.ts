@@ -12,6 +12,8 @@ describe('a policy that takes longer than a frame period', () => {
   it('is refused when control starts', async () => {
     const robot = await TestRobot.start({
       bundles: (folder, release) => writeSlowBundle(folder, 'slow', RUN_TIME, release),
+      // as it ships
+      config: { policyLatencyBudget: 0.5 },
     });
     const { refusedPolicies, controllers } = await robot.control.status();
     expect(refusedPolicies.slow).toMatch(/^latency: /);

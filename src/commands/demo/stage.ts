@@ -189,6 +189,7 @@ function furnish(folder: string, port: string, priority: number, brokerUrl: stri
     realTimePriority: priority,
     // Simulated time waits for a machine that stalls, see STALL_PATIENCE; a real robot does not.
     delayCheck: 'warn',
+    policyLatencyBudget: 10,
     logLevel: 'error',
   };
   // JSON is YAML.

@@ -30,6 +30,9 @@ import { decodeRow, type Row } from '../src/messages/row.ts';
 import { jsonForSocket } from '../src/messages/socket-frame.ts';
 import type { Status } from '../src/messages/status.ts';
 import { modelsDirectory } from '../src/robot/robot.ts';
+import { until } from './until.ts';
+
+export { until };
 
 /**
  * Real processes for tests: the built command line, a simulated robot on a real pty, a real control. MCU time is the clock
@@ -42,9 +45,6 @@ export const STAND: ArmedMode = { task: 'standing-still', controller: 'balancer'
 export const STAND_BY_POLICY: ArmedMode = { task: 'standing-still', controller: 'standing-still-balancer' };
 export const MOVE_BY_POLICY: ArmedMode = { task: 'moving-straight', controller: 'moving-straight-balancer' };
 
-/** What never became true is an error and not a test that hangs; far above what a busy machine needs [ms]. */
-const PATIENCE = 45_000;
-
 const ROBOT_NAME = 'wheel-legged.yaml';
 
 /**
@@ -56,22 +56,6 @@ export const patientHost = (text: string): string => {
   if (patient === text) throw new Error('the robot file states sensorSilence in another way');
   return patient;
 };
-
-type Maybe<T> = T | undefined | false;
-
-/**
- * Looks again and again until there is something to see.
- * @returns what it saw
- */
-export async function until<T>(what: string, look: () => Maybe<T> | Promise<Maybe<T>>): Promise<T> {
-  const deadline = performance.now() + PATIENCE;
-  for (;;) {
-    const seen = await look();
-    if (seen !== undefined && seen !== false) return seen;
-    if (performance.now() > deadline) throw new Error(`never came true: ${what}`);
-    await delay(5);
-  }
-}
 
 /** A folder that goes with the test. */
 export function temporaryFolder(): string {

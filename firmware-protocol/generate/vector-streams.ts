@@ -230,6 +230,18 @@ export function streamVectors(protocol: Protocol): StreamVector[] {
   );
   add(
     '§3.14',
+    'the first hello does too, whatever its nonce',
+    'mcu',
+    [...sensors(500), ...hello(0), ...sensors(3)],
+    [
+      ['sensors', 500],
+      ['hello', 0],
+      ['sensors', 3],
+    ],
+    {},
+  );
+  add(
+    '§3.14',
     'the same nonce does not',
     'mcu',
     [...hello(1), ...sensors(500), ...hello(1), ...sensors(3)],

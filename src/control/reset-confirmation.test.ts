@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { CONFIRMATION_WINDOW, notConfirmed, ResetConfirmation } from './reset-confirmation.ts';
+import { notConfirmed } from './refusals.ts';
+import { CONFIRMATION_WINDOW, ResetConfirmation } from './reset-confirmation.ts';
 
 function rig(wanted = true) {
   const clock = { now: 0 };

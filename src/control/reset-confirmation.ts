@@ -57,13 +57,6 @@ export class ResetConfirmation {
   }
 }
 
-/** What a signed reset of a stop is told that nobody on the robot has confirmed. */
-export const notConfirmed = (source: string): Refusal => ({
-  code: 'confirmation-wanted',
-  message: `nobody on the robot has confirmed that the stop by ${source || 'somebody'} may be undone`,
-  remedy: `look at the robot, confirm on it with \`h2o-edge reset --confirm\`, and reset within ${CONFIRMATION_WINDOW / 1000} s; on the robot itself \`h2o-edge reset\` does both`,
-});
-
 const ANOTHER_STOP: Refusal = {
   code: 'stopped-again',
   message: 'another stop came since this one was seen',

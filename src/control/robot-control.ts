@@ -4,7 +4,7 @@ import type { Refusal } from '../messages/requests.ts';
 import type { TapedOrder } from '../messages/tape.ts';
 import type { Robot } from '../robot/robot.ts';
 import { robotForTask } from '../robot/task-limits.ts';
-import { armingChecks, type ControllerInfo } from '../safety/arming.ts';
+import { armingChecks, type ControllerInfo, momentChecks } from '../safety/arming.ts';
 import { Blend } from '../safety/blend.ts';
 import { type Facts, NO_FACTS } from '../safety/facts.ts';
 import { guard } from '../safety/guard.ts';
@@ -16,7 +16,18 @@ import { FactGatherer } from './fact-gatherer.ts';
 import type { McuSession } from './mcu-session.ts';
 import type { EpisodeClock } from './observe.ts';
 import type { OperatorWatch } from './operator-watch.ts';
-import { notConfirmed, type ResetConfirmation } from './reset-confirmation.ts';
+import {
+  latchNotRemoved,
+  MCU_UNREACHABLE,
+  mcuLatched,
+  NOBODY_WATCHES,
+  notArmed,
+  notConfirmed,
+  OVERTAKEN,
+  stillPressed,
+  UNDER_WAY,
+} from './refusals.ts';
+import type { ResetConfirmation } from './reset-confirmation.ts';
 import { Surroundings } from './surroundings.ts';
 
 import type { Decided, Guarded } from './tick.ts';
@@ -51,8 +62,6 @@ export interface ControlEvent {
 
 /** An e-stopped MCU says so every 100 ms; after this long without a word it is told again [ms]. */
 const ECHO_FRESH = 300;
-/** Nothing is armed on what was seen longer ago than so many times `timing.sensorSilence`. */
-const FRESH_SILENCES = 10;
 
 /**
  * The robot as `control` holds it: its safety state, who may change it, and the guard's memory from frame to frame.
@@ -276,24 +285,10 @@ export class RobotControl {
     const facts = this.#seen(this.facts.refresh(this.#latest));
     const robot = robotForTask(this.#parts.robot, mode.task);
     const checks = armingChecks(mode, this.#safety, facts, this.#controllerInfo(mode), robot);
-    // Some frames by the host's clock, which may stall; what is to be noticed lasts for seconds and more.
-    const silence = this.#parts.now() - this.#seenAt;
-    const fresh = FRESH_SILENCES * robot.timing.sensorSilence;
-    const held = this.facts.stopsHeld;
+    const frameAge = this.#parts.now() - this.#seenAt;
     return [
       ...checks,
-      {
-        id: 'frames-fresh',
-        ok: silence <= fresh,
-        found: `the latest sensor frame came ${silence.toFixed(0)} ms ago, ${fresh} ms are allowed`,
-        remedy: 'see the link counters in `h2o-edge status`: noise, or a motor controller that sends no frames',
-      },
-      {
-        id: 'stop-held',
-        ok: held.length === 0,
-        found: held.length === 0 ? 'no stop button is held down' : `held down: ${held.join(', ')}`,
-        remedy: 'release it; if it is up, press and release it once',
-      },
+      ...momentChecks({ frameAge, stopsHeld: this.facts.stopsHeld }, robot),
       // Who moves already must be able to go on to something calmer, however slow the machine has become.
       ...(this.#safety.robotState === 'running' ? [] : (this.delay?.checks() ?? [])),
     ];
@@ -310,13 +305,7 @@ export class RobotControl {
     }
     if (session === undefined && this.#parts.operator.wants(mode)) return NOBODY_WATCHES;
     const failed = this.checks(mode).filter((check) => !check.ok);
-    if (failed.length > 0) {
-      return {
-        code: `not-armed: ${failed.map((check) => check.id).join(', ')}`,
-        message: failed.map((check) => `${check.id}: ${check.found}`).join('; '),
-        remedy: failed.map((check) => check.remedy).join('; '),
-      };
-    }
+    if (failed.length > 0) return notArmed(failed);
     const before = this.#safety;
     const { controllers, episodes, journal } = this.#parts;
     journal?.({ order: 'mode', mode, ...(session !== undefined && { session }) });
@@ -341,13 +330,7 @@ export class RobotControl {
     // A latch of the motor controller alone (a fault, its watchdog) was nobody's stop.
     if (latch.latched && confirmation.state === 'wanted') return notConfirmed(latch.source);
     if (this.facts.stopsHeld.length > 0) return stillPressed(this.facts.stopsHeld);
-    if (!this.facts.linkOpen || session.state !== 'accepted') {
-      return {
-        code: 'mcu-unreachable',
-        message: 'the motor controller does not answer, so its latch cannot be cleared',
-        remedy: 'check cable and power, then reset again',
-      };
-    }
+    if (!this.facts.linkOpen || session.state !== 'accepted') return MCU_UNREACHABLE;
     // Two at once would take each other's stops for repeated ones.
     if (this.#clearing) return UNDER_WAY;
     const clearing = { latch: session.latch };
@@ -358,24 +341,12 @@ export class RobotControl {
     if (this.#clearing !== clearing) return OVERTAKEN;
     if (!this.mcuIsIdle) {
       this.#clearing = undefined;
-      return {
-        code: 'mcu-latched',
-        message: `the motor controller stays ${this.#latest.mcuState}`,
-        remedy: 'its fault persists: see the fault names in `h2o-edge status`',
-      };
+      return mcuLatched(this.#latest.mcuState);
     }
     const released = await latch.release();
     // One that a stop has ended must not end the next one, which may be under way by now.
     if (this.#clearing === clearing) this.#clearing = undefined;
-    if (!released) {
-      return latch.problem === ''
-        ? OVERTAKEN
-        : {
-            code: 'latch-not-removed',
-            message: `the latch could not be removed from disk: ${latch.problem}`,
-            remedy: 'mend the state directory, then reset again',
-          };
-    }
+    if (!released) return latch.problem === '' ? OVERTAKEN : latchNotRemoved(latch.problem);
     const before = this.#safety;
     this.#parts.journal?.({ order: 'reset' });
     this.#safety = supervisor.reset(before);
@@ -431,27 +402,3 @@ export class RobotControl {
     }
   }
 }
-
-const NOBODY_WATCHES: Refusal = {
-  code: 'no-heartbeat-session',
-  message: 'a moving robot wants an operator whose heartbeats it can tell',
-  remedy: 'name a session in the mode command and send heartbeats with it; `h2o-edge mode` does both',
-};
-
-const stillPressed = (paths: readonly string[]): Refusal => ({
-  code: 'stop-still-pressed',
-  message: `a button that stops the robot is still pressed: ${paths.join(', ')}`,
-  remedy: 'release it, then reset again; if it is up, press and release it once',
-});
-
-const UNDER_WAY: Refusal = {
-  code: 'reset-under-way',
-  message: 'another reset is under way',
-  remedy: 'wait for its answer; if none comes, see the disk of the state directory',
-};
-
-const OVERTAKEN: Refusal = {
-  code: 'stopped-again',
-  message: 'another stop came while the reset was under way',
-  remedy: 'make the place safe, then reset again',
-};

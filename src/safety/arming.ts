@@ -159,6 +159,36 @@ export function armingChecks(
   ];
 }
 
+/** What holds at the moment of the order, whatever the latest frame said. */
+export interface Moment {
+  /** since the latest sensor frame, by the host's clock [ms] */
+  readonly frameAge: number;
+  /** stop buttons that are held down, also those that were down when control began */
+  readonly stopsHeld: readonly string[];
+}
+
+/** Nothing is armed on what was seen longer ago than so many times `timing.sensorSilence`: the host may stall for one. */
+const FRESH_SILENCES = 10;
+
+/** Checks of the moment, beside those of the facts; both for arming and for another mode of a running robot. */
+export function momentChecks({ frameAge, stopsHeld }: Moment, { timing }: Robot): ArmingCheck[] {
+  const fresh = FRESH_SILENCES * timing.sensorSilence;
+  return [
+    {
+      id: 'frames-fresh',
+      ok: frameAge <= fresh,
+      found: `the latest sensor frame came ${frameAge.toFixed(0)} ms ago, ${fresh} ms are allowed`,
+      remedy: 'see the link counters in `h2o-edge status`: noise, or a motor controller that sends no frames',
+    },
+    {
+      id: 'stop-held',
+      ok: stopsHeld.length === 0,
+      found: stopsHeld.length === 0 ? 'no stop button is held down' : `held down: ${stopsHeld.join(', ')}`,
+      remedy: 'release it; if it is up, press and release it once',
+    },
+  ];
+}
+
 /**
  * Sensor rates that a robot may have; an MCU may announce anything. Slower, and one lost frame would outlive the command
  * before it; faster does not fit the wire.

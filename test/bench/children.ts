@@ -1,11 +1,11 @@
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { answers, freePort } from '../loopback.ts';
+import { until } from '../until.ts';
 
 /** What a bench starts, and what ends it: in the opposite order, whatever happened. */
 export class Belongings {
@@ -68,31 +68,9 @@ export async function mosquitto(belongings: Belongings): Promise<string> {
   writeFileSync(config, `${lines.join('\n')}\n`);
   const child = belongings.program('mosquitto', ['-c', config]);
   const problem = once(child, 'error').then(([error]) => Promise.reject(error));
-  await Promise.race([problem, answers(port)]);
+  await Promise.race([problem, until('the broker listens', () => answers(port))]);
   problem.catch(() => {});
   return `mqtt://127.0.0.1:${port}`;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
-async function answers(port: number): Promise<void> {
-  for (;;) {
-    const socket = connect(port, '127.0.0.1');
-    const up = await new Promise<boolean>((resolve) => {
-      socket.once('connect', () => resolve(true));
-      socket.once('error', () => resolve(false));
-    });
-    socket.destroy();
-    if (up) return;
-    await delay(20);
-  }
 }
 
 /** The next message of a child that is so. */

@@ -6,8 +6,9 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { topic } from '../../src/messages/mqtt.ts';
 import { CLI, endProcess, environmentOf, type Finished, temporaryFolder, until } from '../harness.ts';
+import { freePort } from '../loopback.ts';
 import { Listener } from './listener.ts';
-import { freePort, noMosquitto } from './mosquitto.ts';
+import { noMosquitto } from './mosquitto.ts';
 import { debianConfiguration, relocated } from './secure-mosquitto.ts';
 
 const PROJECT = fileURLToPath(new URL('../..', import.meta.url));

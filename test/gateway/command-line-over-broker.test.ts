@@ -15,7 +15,8 @@ import {
   temporaryFolder,
   until,
 } from '../harness.ts';
-import { freePort, Mosquitto, noMosquitto } from './mosquitto.ts';
+import { freePort } from '../loopback.ts';
+import { Mosquitto, noMosquitto } from './mosquitto.ts';
 import { Rig, ROBOT } from './rig.ts';
 
 /** It did what it was asked, and says so in one object. */

@@ -1,36 +1,15 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { type AddressInfo, connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { onTestFailed, onTestFinished } from 'vitest';
 import { endProcess, temporaryFolder, until } from '../harness.ts';
+import { answers, freePort } from '../loopback.ts';
 
 /** For `describe.skipIf`: say "needs mosquitto" in the name. */
 export const noMosquitto = ['mosquitto', 'mosquitto_pub'].some(
   (program) => spawnSync(program, ['-h']).error !== undefined,
 );
-
-/** A port of this machine that nobody has now. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
-const answers = (port: number): Promise<boolean> =>
-  new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
-    const settle = (up: boolean) => {
-      socket.destroy();
-      resolve(up);
-    };
-    socket.once('connect', () => settle(true));
-    socket.once('error', () => settle(false));
-  });
 
 /** A real broker that ends with the test. It keeps nothing on disk: whatever it knows after a restart, somebody said again. */
 export class Mosquitto {

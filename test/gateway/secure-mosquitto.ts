@@ -13,7 +13,7 @@ import { DAY } from '../../src/keys/certificates/describe-certificate.ts';
 import { revocationList } from '../../src/keys/certificates/revocation.ts';
 import { writeCredentials } from '../../src/keys/certificates/write-certificate.ts';
 import { endProcess, temporaryFolder, until } from '../harness.ts';
-import { freePort } from './mosquitto.ts';
+import { freePort } from '../loopback.ts';
 
 /** The configuration that ships. */
 export const SHIPPED = fileURLToPath(new URL('../../systemd/mosquitto', import.meta.url));

@@ -8,7 +8,8 @@ import { registerStatus } from '../../src/commands/status.ts';
 import { DAY } from '../../src/keys/certificates/describe-certificate.ts';
 import { brokerTrouble } from '../../src/messages/broker-trouble.ts';
 import { h2oEdge, temporaryFolder, until } from '../harness.ts';
-import { freePort, noMosquitto } from './mosquitto.ts';
+import { freePort } from '../loopback.ts';
+import { noMosquitto } from './mosquitto.ts';
 import { type ClientFiles, oldAuthority, SecureMosquitto } from './secure-mosquitto.ts';
 
 /** What `h2o-edge status` would write; in this process, since there are so many of them. */

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
+import { until } from '../until.ts';
 import { runningRobot } from './scenario.testing.ts';
-import { until } from './until.ts';
 
 it('an e-stop gets through a line that loses two frames of three, and is confirmed by the echo', async () => {
   const robot = await runningRobot();

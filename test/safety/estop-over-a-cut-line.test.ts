@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
+import { until } from '../until.ts';
 import { runningRobot } from './scenario.testing.ts';
-import { until } from './until.ts';
 
 it('an e-stop that cannot reach the motor controller is never called confirmed, and acts as soon as the line is back', async () => {
   const robot = await runningRobot();

@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ArmedMode } from '../../src/messages/mode.ts';
 import type { RobotState } from '../../src/messages/states.ts';
+import { until } from '../until.ts';
 import type { Fault, HostTrouble } from './fault.ts';
 import type { Scenario } from './scenario.ts';
 import { tellTrouble } from './trouble.ts';
-import { until } from './until.ts';
 
 /** [s] of MCU time by itself before the fault. */
 const SETTLE = 2.5;

@@ -11,10 +11,10 @@ import type { ArmedMode } from '../../src/messages/mode.ts';
 import type { Status } from '../../src/messages/status.ts';
 import { loadRobot } from '../../src/robot/robot.ts';
 import { RobotSim } from '../../src/simulation/robot-sim.ts';
+import { until } from '../until.ts';
 import { MortalBroker } from './broker.ts';
 import { CommandJudge } from './command-judge.ts';
 import { makeRobotFolder, type RobotFolder, writeConfig } from './robot-folder.ts';
-import { until } from './until.ts';
 
 const CLI = fileURLToPath(new URL('../../dist/h2o-edge.cjs', import.meta.url));
 const TROUBLE = fileURLToPath(new URL('../fixtures/trouble.cjs', import.meta.url));

@@ -1,9 +1,9 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { until } from '../until.ts';
 import { runningRobot } from './scenario.testing.ts';
 import { tellTrouble } from './trouble.ts';
-import { until } from './until.ts';
 
 it('a stop that comes while the event loop stands still is obeyed when it goes on, before any frame makes it drive again', async () => {
   const robot = await runningRobot();

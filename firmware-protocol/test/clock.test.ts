@@ -1,33 +1,18 @@
 import { spawnSync } from 'node:child_process';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { clocks, TURN } from './arbitrary-clocks.ts';
 import { buildFolder } from './build-folder.ts';
 import { buildDriver } from './c-driver.ts';
 import { has, SANITIZED } from './c-toolchain.ts';
 
 const missing = has('gcc') ? '' : ' (skipped: no gcc)';
 const folder = buildFolder();
-const TURN = 2 ** 32;
-
-/** Clocks anywhere in their turn, crystals at their worst, delays of a line and of a busy host [µs]. */
-const world = fc.record({
-  start: fc.integer({ min: 0, max: TURN - 1 }),
-  offset: fc.integer({ min: 0, max: TURN - 1 }),
-  drift: fc.double({ min: -200e-6, max: 200e-6, noNaN: true }),
-  commands: fc.array(
-    fc.record({
-      pause: fc.integer({ min: 0, max: 2_000_000 }),
-      there: fc.integer({ min: 0, max: 30_000 }),
-      back: fc.integer({ min: 0, max: 30_000 }),
-    }),
-    { minLength: 1, maxLength: 100 },
-  ),
-});
 
 test.skipIf(missing)(`h2o_clock.c: the true offset is never outside what is said of it (§10)${missing}`, () => {
   const driver = buildDriver(folder, SANITIZED);
   fc.assert(
-    fc.property(world, ({ start, offset, drift, commands }) => {
+    fc.property(clocks, ({ start, offset, drift, commands }) => {
       const input = Buffer.alloc(12 * commands.length);
       const truths: number[] = [];
       let mcu = start;

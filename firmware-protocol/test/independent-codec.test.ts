@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Frame, FrameDecoder, FrameEncoder } from '../../src/protocol/frame.ts';
 import { Faults, type Message } from '../../src/protocol/messages.gen.ts';
+import { clocks, TURN } from './arbitrary-clocks.ts';
 import { arbitraryMessage } from './arbitrary-message.ts';
 import { arbitraryStream, messageFrom, type Sender } from './arbitrary-stream.ts';
 import { checkVectors, IndependentProgram, type Line, pythonIsMissing } from './independent-program.ts';
@@ -42,23 +43,6 @@ const comparable = (kind: string, sequence: number, time: number, values: Line) 
   values: Object.fromEntries(Object.entries(values).map(([name, value]) => [name, rounded(value)])),
 });
 const ours = ({ kind, sequence, time, message }: Frame) => comparable(kind, sequence, time, valuesOf(message));
-
-const TURN = 2 ** 32;
-/** Clocks anywhere in their turn, crystals at their worst, delays of a line and of a busy host [µs]. */
-const world = fc.record({
-  start: fc.integer({ min: 0, max: TURN - 1 }),
-  offset: fc.integer({ min: 0, max: TURN - 1 }),
-  drift: fc.double({ min: -200e-6, max: 200e-6, noNaN: true }),
-  commands: fc.array(
-    fc.record({
-      // Shorter than it takes the clocks to differ by 1 µs, often: what is divided away must not be forgotten.
-      pause: fc.oneof(fc.integer({ min: 0, max: 4000 }), fc.integer({ min: 0, max: 2_000_000 })),
-      there: fc.integer({ min: 0, max: 30_000 }),
-      back: fc.integer({ min: 0, max: 30_000 }),
-    }),
-    { minLength: 1, maxLength: 100 },
-  ),
-});
 
 describe.skipIf(pythonIsMissing)(`two implementations of one page${pythonIsMissing}`, () => {
   let program: IndependentProgram;
@@ -119,7 +103,7 @@ describe.skipIf(pythonIsMissing)(`two implementations of one page${pythonIsMissi
 
   test('know the true offset of two clocks to within what they say of it (§10)', async () => {
     await fc.assert(
-      fc.asyncProperty(world, async ({ start, offset, drift, commands }) => {
+      fc.asyncProperty(clocks, async ({ start, offset, drift, commands }) => {
         const hostAt = (time: number) => Math.round(time + offset + drift * (time - start));
         let now = start;
         let shortest = Number.POSITIVE_INFINITY;

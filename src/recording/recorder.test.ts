@@ -1,37 +1,12 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { ROW_BYTES } from '../messages/row.ts';
-import type { RecorderLimits } from './limits.ts';
-import { Recorder, type RecorderProblem } from './recorder.ts';
-import { range, rowsIn, TroubledDisk, temporaryFolder, until, VirtualClock } from './recording.testing.ts';
+import { range, recording, rowsIn, temporaryFolder, until } from './recording.testing.ts';
 import { BOOT, rowNumber } from './rows.testing.ts';
 import { bySequence } from './segment-name.ts';
 import { readEvents } from './segment-reader.ts';
 import { verifyDirectory } from './verify.ts';
-
-async function recording(directory = temporaryFolder(), limits: Partial<RecorderLimits> = {}) {
-  const clock = new VirtualClock();
-  const disk = new TroubledDisk();
-  const durable: number[] = [];
-  const problems: RecorderProblem['kind'][] = [];
-  const recorder = new Recorder({
-    directory,
-    robot: 'robot-1',
-    revision: '1.2.3',
-    clock,
-    disk,
-    limits,
-    onDurable: ({ sequence }) => durable.push(Number(sequence)),
-    onProblem: ({ kind }) => problems.push(kind),
-  });
-  await recorder.start();
-  onTestFinished(() => recorder.stop());
-  const rows = (first: number, last: number, boot = BOOT) => {
-    for (const number of range(first, last)) recorder.row(rowNumber(number, boot));
-  };
-  return { directory, recorder, clock, disk, durable, problems, rows };
-}
 
 const segmentsIn = (directory: string) =>
   readdirSync(directory)

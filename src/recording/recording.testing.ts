@@ -5,8 +5,10 @@ import { onTestFinished } from 'vitest';
 import { transitionMessage } from './channels.ts';
 import type { RecorderClock } from './clock.ts';
 import { type Disk, type OutputFile, realDisk } from './disk.ts';
+import type { RecorderLimits } from './limits.ts';
+import { Recorder, type RecorderProblem } from './recorder.ts';
 import { peekRow } from './row-key.ts';
-import { rowNumber } from './rows.testing.ts';
+import { BOOT, rowNumber } from './rows.testing.ts';
 import { readRows } from './segment-reader.ts';
 
 /**
@@ -147,4 +149,28 @@ export class TroubledDisk implements Disk {
 /** Waits for something that will come true; the test's own time-out is the only limit. */
 export async function until(look: () => boolean): Promise<void> {
   while (!look()) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** A recorder that has started, on a virtual clock and a disk that can be troubled; it ends with the test. */
+export async function recording(directory = temporaryFolder(), limits: Partial<RecorderLimits> = {}) {
+  const clock = new VirtualClock();
+  const disk = new TroubledDisk();
+  const durable: number[] = [];
+  const problems: RecorderProblem['kind'][] = [];
+  const recorder = new Recorder({
+    directory,
+    robot: 'robot-1',
+    revision: '1.2.3',
+    clock,
+    disk,
+    limits,
+    onDurable: ({ sequence }) => durable.push(Number(sequence)),
+    onProblem: ({ kind }) => problems.push(kind),
+  });
+  await recorder.start();
+  onTestFinished(() => recorder.stop());
+  const rows = (first: number, last: number, boot = BOOT) => {
+    for (const number of range(first, last)) recorder.row(rowNumber(number, boot));
+  };
+  return { directory, recorder, clock, disk, durable, problems, rows };
 }

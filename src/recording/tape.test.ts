@@ -2,10 +2,9 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from '@foxglove/rosmsg';
 import { MessageReader } from '@foxglove/rosmsg2-serialization';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { encodeTapeBlock } from '../messages/tape-block.ts';
-import { Recorder } from './recorder.ts';
-import { TroubledDisk, temporaryFolder, VirtualClock } from './recording.testing.ts';
+import { recording, temporaryFolder } from './recording.testing.ts';
 import { BOOT, rowNumber } from './rows.testing.ts';
 import { bySequence, isSegment } from './segment-name.ts';
 import { SegmentReader } from './segment-reader.ts';
@@ -20,25 +19,6 @@ const block = (number: number, boot = BOOT) =>
     sequence: BigInt(20 * number),
     records: Uint8Array.of(number, 1, 2, 3),
   });
-
-async function recording(directory = temporaryFolder(), limits = {}) {
-  const clock = new VirtualClock();
-  const disk = new TroubledDisk();
-  const durable: number[] = [];
-  const recorder = new Recorder({
-    directory,
-    robot: 'robot-1',
-    revision: '1.2.3',
-    clock,
-    disk,
-    limits,
-    onDurable: ({ sequence }) => durable.push(Number(sequence)),
-    onProblem: () => {},
-  });
-  await recorder.start();
-  onTestFinished(() => recorder.stop());
-  return { directory, recorder, clock, disk, durable };
-}
 
 /** What lies on the disk, in its order: rows as numbers, blocks as "tape NUMBER". */
 async function onDisk(directory: string): Promise<Array<number | string>> {

@@ -189,8 +189,11 @@ describe('a character device (a pseudo-terminal, with the bytes of a joystick)',
     await robot.truth('torque off', ({ state }) => state === 'estopped');
     expect((await robot.control.status()).estop.source).toBe(`${pty.path}: button 7`);
     await pty.close();
-    await robot.status('gone', ({ stopInputs }) => stopInputs[0]?.open === false);
-    expect(reasonsOf(await robot.control.status())).toContain('stop-input-lost');
+    // The table hears of it with the next frame.
+    await robot.status(
+      'gone, and named',
+      (status) => status.stopInputs[0]?.open === false && reasonsOf(status).includes('stop-input-lost'),
+    );
   });
 
   it('confirms a reset with the button that is for that; a pipe does not', async () => {

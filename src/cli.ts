@@ -1,48 +1,43 @@
 import { Command } from 'commander';
-import { registerAudit } from './commands/audit.ts';
 import { revision } from './commands/context.ts';
-import { registerControl } from './commands/control.ts';
-import { registerDataset } from './commands/dataset.ts';
-import { registerDemo } from './commands/demo/demo.ts';
-import { registerDoctor } from './commands/doctor.ts';
-import { registerEstop } from './commands/estop.ts';
-import { registerFailsafe } from './commands/failsafe.ts';
-import { registerGateway } from './commands/gateway.ts';
-import { registerInit } from './commands/init.ts';
-import { registerKeys } from './commands/keys.ts';
-import { registerOrders } from './commands/orders.ts';
 import { complainAbout } from './commands/output.ts';
-import { registerPolicy } from './commands/policy.ts';
-import { registerReplay } from './commands/replay.ts';
-import { registerRobotSim } from './commands/robot-sim.ts';
-import { registerRun } from './commands/run.ts';
-import { registerStatus } from './commands/status.ts';
-import { registerWatch } from './commands/watch.ts';
+
+type Register = (program: Command) => void;
+
+/** Where each command is. Only what is asked for is loaded: a stop does not wait for the modules of the others. */
+const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
+  init: async () => (await import('./commands/init.ts')).registerInit,
+  run: async () => (await import('./commands/run.ts')).registerRun,
+  control: async () => (await import('./commands/control.ts')).registerControl,
+  gateway: async () => (await import('./commands/gateway.ts')).registerGateway,
+  estop: async () => (await import('./commands/estop.ts')).registerEstop,
+  reset: async () => (await import('./commands/orders.ts')).registerOrders,
+  mode: async () => (await import('./commands/orders.ts')).registerOrders,
+  record: async () => (await import('./commands/orders.ts')).registerOrders,
+  status: async () => (await import('./commands/status.ts')).registerStatus,
+  watch: async () => (await import('./commands/watch.ts')).registerWatch,
+  failsafe: async () => (await import('./commands/failsafe.ts')).registerFailsafe,
+  doctor: async () => (await import('./commands/doctor.ts')).registerDoctor,
+  audit: async () => (await import('./commands/audit.ts')).registerAudit,
+  keys: async () => (await import('./commands/keys.ts')).registerKeys,
+  dataset: async () => (await import('./commands/dataset.ts')).registerDataset,
+  replay: async () => (await import('./commands/replay.ts')).registerReplay,
+  policy: async () => (await import('./commands/policy.ts')).registerPolicy,
+  demo: async () => (await import('./commands/demo/demo.ts')).registerDemo,
+  'robot-sim': async () => (await import('./commands/robot-sim.ts')).registerRobotSim,
+};
 
 const program = new Command('h2o-edge')
   .description('edge controller for balancing robots')
   .version(revision)
   .showHelpAfterError('(see --help)');
 
-registerInit(program);
-registerRun(program);
-registerControl(program);
-registerGateway(program);
-registerEstop(program);
-registerOrders(program);
-registerStatus(program);
-registerWatch(program);
-registerFailsafe(program);
-registerDoctor(program);
-registerAudit(program);
-registerKeys(program);
-registerDataset(program);
-registerReplay(program);
-registerPolicy(program);
-registerDemo(program);
-registerRobotSim(program);
-
 try {
+  const asked = process.argv[2] ?? '';
+  const one = Object.hasOwn(COMMANDS, asked) ? COMMANDS[asked] : undefined;
+  // Help, and the hint at what a mistyped word may have meant, want all of them.
+  const registers = await Promise.all((one ? [one] : Object.values(COMMANDS)).map((load) => load()));
+  for (const register of new Set(registers)) register(program);
   await program.parseAsync();
 } catch (error) {
   complainAbout(error);

@@ -1,9 +1,9 @@
-import * as tf from '@tensorflow/tfjs-core';
 import { type Agent, descend } from './agent.ts';
 import { mean, policyLoss, temperatureLoss } from './losses.ts';
 import { features, sample, tanhGaussian, twinQ } from './networks.ts';
 import { gradientOf } from './parameters.ts';
 import { softUpdate } from './target-update.ts';
+import { tf } from './tf.ts';
 import { named, type Tensors } from './training-step.ts';
 
 /** What every algorithm here has from SAC. */

@@ -1,7 +1,7 @@
-import * as tf from '@tensorflow/tfjs-core';
 import { adamUpdate } from './adam.ts';
 import { initialise, type Layouts, layouts, type NetworkSizes } from './networks.ts';
 import type { Layout } from './parameters.ts';
+import { tf } from './tf.ts';
 
 /** What an optimiser owns: its parameters and Adam's moments, [size] each, or [K, size] for K seeds. */
 export interface Trained {
@@ -21,7 +21,7 @@ export interface AgentOptions {
   readonly sizes: NetworkSizes;
   /** initial numbers of each seed: one source of uniform numbers in [0, 1) for each; their count is K */
   readonly random: readonly (() => number)[];
-  /** put before the names of the variables, which are unique in a process */
+  /** put before the names of the variables, which are unique in a process; default `agent/` */
   readonly name?: string;
   readonly initialLogAlpha?: number;
 }
@@ -45,7 +45,7 @@ export class Agent {
   /** moving average of the policy, which is what is evaluated and exported where the recipe says so */
   readonly averagePolicy: Followed;
 
-  constructor({ sizes, random, name = '', initialLogAlpha = 0 }: AgentOptions) {
+  constructor({ sizes, random, name = 'agent/', initialLogAlpha = 0 }: AgentOptions) {
     this.sizes = sizes;
     this.seeds = random.length;
     const every = layouts(sizes);
@@ -97,7 +97,10 @@ export function descend(
   gradient: tf.Tensor,
   { lr, step }: { readonly lr: tf.Tensor; readonly step: tf.Tensor },
 ): void {
-  adamUpdate({ parameters, gradient, m, v, step, lr, beta1: 0.9, beta2: 0.999, eps: 1e-8 });
+  const next = adamUpdate({ parameters, gradient, m, v, step, lr, beta1: 0.9, beta2: 0.999, eps: 1e-8 });
+  parameters.assign(next.parameters);
+  m.assign(next.m);
+  v.assign(next.v);
 }
 
 function stack(vectors: readonly Float32Array[]): tf.Tensor {

@@ -1,8 +1,8 @@
-import * as tf from '@tensorflow/tfjs-core';
 import type { Agent } from './agent.ts';
 import { discriminatorLoss, logitGap, logSumExp, mean } from './losses.ts';
 import { discriminatorLogits, features, rows } from './networks.ts';
 import { gradientsOf } from './parameters.ts';
+import { tf } from './tf.ts';
 
 /** s, a, s' of a batch: [B, dS], [B, dA], [B, dS]. */
 export interface Transitions {

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import { tf } from './tf.ts';
 
 // Every tensor is per sample, [B], or [K, B] with a seed axis; a loss is [] or [K]. α is [1] or [K, 1].
 

@@ -1,5 +1,5 @@
-import * as tf from '@tensorflow/tfjs-core';
 import { denseSlices, Layout, type Slices } from './parameters.ts';
+import { tf } from './tf.ts';
 
 // Shapes below leave out the leading seed axis K, which every tensor may have: [K, B, n] for [B, n].
 

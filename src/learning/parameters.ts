@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import { tf } from './tf.ts';
 
 /** One named array inside a flat parameter vector. */
 export interface Slice {

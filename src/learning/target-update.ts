@@ -1,5 +1,5 @@
-import * as tf from '@tensorflow/tfjs-core';
 import type { Followed } from './agent.ts';
+import { tf } from './tf.ts';
 
 /** θ̄ ← (1 − τ)·θ̄ + τ·θ */
 export function softUpdate(target: Followed, { parameters }: Followed, tau: number): void {

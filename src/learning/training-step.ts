@@ -1,7 +1,7 @@
-import type * as tf from '@tensorflow/tfjs-core';
 import { EdgeError } from '../errors.ts';
 import type { Agent } from './agent.ts';
 import type { NetworkSizes } from './networks.ts';
+import type { tf } from './tf.ts';
 
 export type Tensors = Record<string, tf.Tensor>;
 

@@ -1,4 +1,3 @@
-import * as tf from '@tensorflow/tfjs-core';
 import {
   type ActorCriticSettings,
   act,
@@ -11,6 +10,7 @@ import {
 import { repeatRows } from '../dynamics-ratio.ts';
 import { bellmanLoss, bellmanTarget, clip, logSumExp, mean } from '../losses.ts';
 import { features, rows } from '../networks.ts';
+import { tf } from '../tf.ts';
 import { type Algorithm, InputReader, named } from '../training-step.ts';
 
 export interface CqlSettings extends ActorCriticSettings {

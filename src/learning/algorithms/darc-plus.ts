@@ -1,9 +1,9 @@
-import * as tf from '@tensorflow/tfjs-core';
 import { actorGradients, actorMetrics, criticGradient, nextValue, updateActorCritic } from '../actor-critic.ts';
 import { descend } from '../agent.ts';
 import { discriminatorGradients, logSimToReal } from '../dynamics-ratio.ts';
 import { bellmanLoss, bellmanTarget, clip, mean } from '../losses.ts';
 import { features, halves, rows } from '../networks.ts';
+import { tf } from '../tf.ts';
 import { type Algorithm, discriminatorInputs, InputReader, named } from '../training-step.ts';
 import type { DarcSettings } from './darc.ts';
 

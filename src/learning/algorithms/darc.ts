@@ -1,4 +1,3 @@
-import * as tf from '@tensorflow/tfjs-core';
 import {
   type ActorCriticSettings,
   actorGradients,
@@ -11,6 +10,7 @@ import { descend } from '../agent.ts';
 import { type DiscriminatorSettings, discriminatorGradients, logSimToReal } from '../dynamics-ratio.ts';
 import { bellmanLoss, bellmanTarget, clip, mean } from '../losses.ts';
 import { features } from '../networks.ts';
+import { tf } from '../tf.ts';
 import { type Algorithm, discriminatorInputs, InputReader, named } from '../training-step.ts';
 
 export interface DarcSettings extends ActorCriticSettings {

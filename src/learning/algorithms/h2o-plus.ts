@@ -1,4 +1,3 @@
-import * as tf from '@tensorflow/tfjs-core';
 import {
   type ActorCriticSettings,
   actorGradients,
@@ -17,6 +16,7 @@ import {
 import { bellmanLoss, bellmanTarget, expectileLoss, mean } from '../losses.ts';
 import { features, halves, rows, twinQ, value } from '../networks.ts';
 import { gradientOf } from '../parameters.ts';
+import { tf } from '../tf.ts';
 import { type Algorithm, discriminatorInputs, InputReader, named } from '../training-step.ts';
 
 export interface H2oPlusSettings extends ActorCriticSettings {

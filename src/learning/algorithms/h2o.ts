@@ -1,4 +1,3 @@
-import * as tf from '@tensorflow/tfjs-core';
 import {
   type ActorCriticSettings,
   actorGradients,
@@ -21,6 +20,7 @@ import {
 } from '../dynamics-ratio.ts';
 import { bellmanLoss, bellmanTarget, clip, mean } from '../losses.ts';
 import { features, halves, rows } from '../networks.ts';
+import { tf } from '../tf.ts';
 import { type Algorithm, discriminatorInputs, InputReader, named } from '../training-step.ts';
 
 export interface H2oSettings extends ActorCriticSettings {

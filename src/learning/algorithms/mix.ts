@@ -1,4 +1,3 @@
-import * as tf from '@tensorflow/tfjs-core';
 import {
   type ActorCriticSettings,
   actorGradients,
@@ -9,6 +8,7 @@ import {
 } from '../actor-critic.ts';
 import { bellmanLoss, bellmanTarget, mean } from '../losses.ts';
 import { features, halves, rows } from '../networks.ts';
+import { tf } from '../tf.ts';
 import { type Algorithm, InputReader, named } from '../training-step.ts';
 
 export interface MixSettings extends ActorCriticSettings {

@@ -1,10 +1,9 @@
-import '@tensorflow/tfjs-layers';
-import * as tf from '@tensorflow/tfjs-core';
 import type { ActorCriticSettings } from '../actor-critic.ts';
 import { Agent, type Followed } from '../agent.ts';
 import { algorithms } from '../algorithms/algorithms.ts';
 import type { DiscriminatorSettings } from '../dynamics-ratio.ts';
 import type { Layout } from '../parameters.ts';
+import { tf } from '../tf.ts';
 import { inputShapes, type StepInputs, type TrainingStep } from '../training-step.ts';
 import { authorsMetrics } from './authors-metrics.testing.ts';
 import { type ExpectedStep, type NetworkSet, type TrainingCase, transposed } from './vector-files.testing.ts';

@@ -1,6 +1,5 @@
-import '@tensorflow/tfjs-backend-cpu';
-import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { tf } from '../tf.ts';
 import { trainingProblems } from './training-case.testing.ts';
 import { readTrainingCase, vectorFiles } from './vector-files.testing.ts';
 

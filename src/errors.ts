@@ -37,6 +37,10 @@ export const ErrorCode = {
   segmentUnreadable: 701,
   auditInvalid: 702,
   replayDiffers: 703,
+  // 8xx: learning
+  tracingFailed: 800,
+  engineUnavailable: 801,
+  stepInvalid: 802,
 } as const;
 
 export type ErrorCodeName = keyof typeof ErrorCode;

@@ -1,0 +1,60 @@
+/** Element types of traced values; int64 only where ONNX wants it for shapes and indices. */
+export type ElementType = 'float32' | 'int32' | 'bool' | 'int64';
+
+export type TensorData = Float32Array | Int32Array | Uint8Array;
+
+/** Name, shape and element type of an input, an output or a part of the state. */
+export interface TensorSpec {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly dtype: Exclude<ElementType, 'int64'>;
+}
+
+/** One value of a recorded graph: an input, a constant, or what an operation gives. */
+export interface Value {
+  /** counts from 0 in the order of making */
+  readonly id: number;
+  /** as ONNX will know it; an output gives its name to the value behind it */
+  name: string;
+  /** may be narrower than the shape that tfjs believes in; see `Operand` */
+  readonly shape: readonly number[];
+  readonly dtype: ElementType;
+  /** of a constant */
+  readonly data?: ConstantData;
+  /** that gives this value */
+  readonly operation?: Operation;
+}
+
+export type ConstantData = Float32Array | Int32Array | Uint8Array | BigInt64Array;
+
+export type Attributes = Readonly<Record<string, AttributeValue>>;
+export type AttributeValue =
+  | { readonly float: number }
+  | { readonly int: number }
+  | { readonly ints: readonly number[] };
+
+/** One node of the ONNX graph. */
+export interface Operation {
+  readonly type: string;
+  readonly inputs: readonly Value[];
+  readonly outputs: Value[];
+  readonly attributes: Attributes;
+  /** the tfjs kernel that it is part of */
+  readonly kernel: string;
+  /** the line that called for it, if asked for */
+  readonly calledFrom: string | undefined;
+}
+
+export const sizeOf = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1);
+
+export const sameShape = (a: readonly number[], b: readonly number[]): boolean =>
+  a.length === b.length && a.every((size, axis) => size === b[axis]);
+
+/** The shape of an elementwise operation on these; tfjs has checked that they fit. */
+export function broadcastShape(shapes: readonly (readonly number[])[]): number[] {
+  const rank = Math.max(0, ...shapes.map((shape) => shape.length));
+  return Array.from({ length: rank }, (_, axis) => {
+    const sizes = shapes.map((shape) => shape[axis - rank + shape.length] ?? 1);
+    return sizes.find((size) => size !== 1) ?? 1;
+  });
+}

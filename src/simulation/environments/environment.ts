@@ -44,6 +44,8 @@ export interface Environment {
   readonly episodeSteps: number;
   /** [s] of one decision */
   readonly stepSeconds: number;
+  /** something that stays up or falls: how long it does, and all but the return of the tally, mean something */
+  readonly balances: boolean;
   /** the action that really acted in the last step, cut to bounds and by the robot's own limits; noise of a gap not included */
   readonly applied: Float32Array;
   /** what happened since `reset`, by ground truth */

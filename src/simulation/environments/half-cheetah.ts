@@ -64,6 +64,7 @@ export class HalfCheetah implements Environment {
   readonly actionBounds = unit(joints.length);
   readonly episodeSteps: number;
   readonly stepSeconds: number;
+  readonly balances = false;
   readonly applied = new Float32Array(joints.length);
   readonly tally: Tally;
   readonly model: MujocoModel;

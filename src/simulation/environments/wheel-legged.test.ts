@@ -31,7 +31,7 @@ async function create(options: Partial<WheelLeggedOptions> & { taskName?: TaskNa
 const action = (value: number) => Float32Array.of(value);
 
 /** A state feedback that balances. */
-function balance([x = 0, v = 0, pitch = 0, rate = 0]: Float32Array): Float32Array {
+function balance([x = 0, v = 0, pitch = 0, rate = 0]: Float32Array): Float32Array<ArrayBuffer> {
   return action((15 * pitch + 1.8 * rate + 2 * x + 2.5 * v) / robot.policy.torqueScale);
 }
 

@@ -72,6 +72,7 @@ export class WheelLegged implements Environment {
   readonly actionBounds = unit(1);
   readonly episodeSteps: number;
   readonly stepSeconds: number;
+  readonly balances = true;
   readonly hold: number;
   readonly applied = new Float32Array(1);
   readonly tally: Tally;

@@ -37,10 +37,13 @@ export const ErrorCode = {
   segmentUnreadable: 701,
   auditInvalid: 702,
   replayDiffers: 703,
-  // 8xx: learning
-  tracingFailed: 800,
-  engineUnavailable: 801,
-  stepInvalid: 802,
+  // 8xx: datasets
+  datasetInvalid: 800,
+  datasetNotWritten: 801,
+  // 9xx: learning
+  tracingFailed: 900,
+  engineUnavailable: 901,
+  stepInvalid: 902,
 } as const;
 
 export type ErrorCodeName = keyof typeof ErrorCode;

@@ -1,0 +1,38 @@
+import { readdir, stat } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { EdgeError, messageOf } from '../errors.ts';
+import { isSegment } from '../recording/segment-name.ts';
+import { openSegments, type SegmentOptions } from './segments/segment-source.ts';
+import { collect, type TransitionSource } from './source.ts';
+import type { Transitions } from './transitions.ts';
+
+/** How to read a dataset; all but `task` acts on recordings alone. */
+export type OpenOptions = SegmentOptions;
+
+/**
+ * Opens a dataset of any form that the program knows: a folder of recorded segments or one segment, a D4RL HDF5 file or
+ * what `dataset import` made, a Minari or LeRobot folder, a CSV file, a log of the authors' form.
+ * @throws EdgeError `fileUnreadable`, `datasetInvalid`, `usage`
+ */
+export async function openDataset(path: string, options: OpenOptions = {}): Promise<TransitionSource> {
+  const names = await namesAt(path);
+  if (names.some(isSegment)) return openSegments(path, options);
+  throw new EdgeError(
+    'datasetInvalid',
+    `${path} is no dataset that this program knows`,
+    'name a folder of segments, an HDF5 file, a Minari or LeRobot folder, a CSV file or a log',
+  );
+}
+
+/** Opens a dataset and reads all of it into memory. */
+export const readDataset = async (path: string, options: OpenOptions = {}): Promise<Transitions> =>
+  collect(await openDataset(path, options));
+
+/** What lies in a folder; a file's own name. */
+async function namesAt(path: string): Promise<string[]> {
+  try {
+    return (await stat(path)).isDirectory() ? await readdir(path) : [basename(path)];
+  } catch (error) {
+    throw new EdgeError('fileUnreadable', `cannot read ${path}: ${messageOf(error)}`, 'check the path');
+  }
+}

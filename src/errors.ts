@@ -40,6 +40,7 @@ export const ErrorCode = {
   // 8xx: datasets
   datasetInvalid: 800,
   datasetNotWritten: 801,
+  figuresMissing: 802,
 } as const;
 
 export type ErrorCodeName = keyof typeof ErrorCode;

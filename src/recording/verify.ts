@@ -14,6 +14,8 @@ export interface SegmentReport {
   readonly events: number;
   /** blocks of the tape */
   readonly tapeBlocks: number;
+  /** readings of single sensors */
+  readonly raw: number;
   /** wall clock of the first and last message [ns since 1970] */
   readonly firstNs: bigint | undefined;
   readonly lastNs: bigint | undefined;
@@ -82,7 +84,7 @@ async function verifySegment(
   tape: Sequences,
 ): Promise<SegmentReport> {
   const reader = new SegmentReader(join(directory, file));
-  let [rows, events, tapeBlocks, bytes] = [0, 0, 0, 0];
+  let [rows, events, tapeBlocks, raw, bytes] = [0, 0, 0, 0, 0];
   let firstNs: bigint | undefined;
   let lastNs: bigint | undefined;
   let foreign = false;
@@ -98,9 +100,13 @@ async function verifySegment(
           else foreign = true;
           continue;
         }
-        if (!reader.isRow(message)) {
+        if (reader.isEvent(message)) {
           events += 1;
           sequences.event(message);
+          continue;
+        }
+        if (!reader.isRow(message)) {
+          raw += 1;
           continue;
         }
         rows += 1;
@@ -115,7 +121,7 @@ async function verifySegment(
     // Sealed since the folder was listed: the same rows under the final name.
     if (file.endsWith(PART))
       return verifySegment(directory, `${file.slice(0, -PART.length)}${SEALED}`, sequences, tape);
-    return { file, bytes, rows, events, tapeBlocks, firstNs, lastNs, state: 'corrupt', reason: messageOf(error) };
+    return { file, bytes, rows, events, tapeBlocks, raw, firstNs, lastNs, state: 'corrupt', reason: messageOf(error) };
   }
   const { ending } = reader;
   const sound = ending?.kind === 'sealed' || (ending?.kind === 'cut' && file.endsWith(PART));
@@ -126,6 +132,7 @@ async function verifySegment(
     rows,
     events,
     tapeBlocks,
+    raw,
     firstNs,
     lastNs,
     state: !sound || foreign ? 'corrupt' : ending.kind === 'sealed' ? 'sealed' : 'open',

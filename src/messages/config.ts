@@ -60,7 +60,7 @@ const recordingSchema = z
       .number()
       .min(0)
       .max(100_000_000)
-      .default(256)
+      .default(64)
       .describe('Space on the disk that is left to others [MB].'),
     whenFull: z
       .enum(WHEN_FULL)

@@ -118,7 +118,7 @@ describe('raw channels', () => {
     const raw = new RawChannels(['imu']);
     const guessed = raw.messagesOf(blockOf([payload, payload]));
     expect(guessed.map(({ logTime }) => logTime)).toEqual([1_699_999_999_995_000_000n, 1_700_000_000_000_000_000n]);
-    const key = { sequence: 1n, boot: BOOT, ends: false, stopped: false };
+    const key = { sequence: 1n, boot: BOOT, task: 'standing-still' as const, ends: false, stopped: false };
     raw.row({ ...key, wallNs: 1_800_000_000_000_000_000n, monotonicNs: 9_000_000_000n });
     expect(raw.messagesOf(blockOf([payload])).map(({ logTime }) => logTime)).toEqual([1_800_000_000_000_000_000n]);
     raw.row({ ...key, boot: 1n, wallNs: 5n, monotonicNs: 4n });

@@ -1,5 +1,7 @@
 import { type FieldType, ROW_BYTES, ROW_LAYOUT, ROW_LAYOUT_VERSION } from '../messages/row.ts';
 import { ROBOT_STATES } from '../messages/states.ts';
+import type { TaskName } from '../robot/tasks/task.ts';
+import { taskNames } from '../robot/tasks/tasks.ts';
 
 /** What identifies a row: the run of `control` that made it, and the sensor frame that it begins with. */
 export interface RowKey {
@@ -22,6 +24,7 @@ const SEQUENCE = at('sequence');
 const WALL = at('wallNs');
 const MONOTONIC = at('monotonicNs');
 const LAYOUT = at('layout');
+const TASK = at('task');
 const STATE = at('robotState');
 const DONE = at('done');
 const TIMEOUT = at('timeout');
@@ -32,6 +35,8 @@ export interface RowGlance extends RowKey {
   readonly wallNs: bigint;
   /** at the same instant [ns, the host's CLOCK_MONOTONIC] */
   readonly monotonicNs: bigint;
+  /** `undefined` when it has a number that this program does not know */
+  readonly task: TaskName | undefined;
   /** the episode ends with it */
   readonly ends: boolean;
   /** the robot was stopped by an e-stop */
@@ -51,6 +56,7 @@ export function peekRow(bytes: Uint8Array): RowGlance | undefined {
     sequence: view.getBigUint64(SEQUENCE, true),
     wallNs: view.getBigUint64(WALL, true),
     monotonicNs: view.getBigUint64(MONOTONIC, true),
+    task: taskNames[bytes[TASK] ?? taskNames.length],
     ends: bytes[DONE] === 1 || bytes[TIMEOUT] === 1,
     stopped: bytes[STATE] === ESTOPPED,
   };

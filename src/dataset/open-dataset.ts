@@ -2,6 +2,8 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { EdgeError, messageOf } from '../errors.ts';
 import { isSegment } from '../recording/segment-name.ts';
+import { openLog } from './log/log-source.ts';
+import { onlyClean } from './only-clean.ts';
 import { openSegments, type SegmentOptions } from './segments/segment-source.ts';
 import { collect, type TransitionSource } from './source.ts';
 import type { Transitions } from './transitions.ts';
@@ -17,11 +19,15 @@ export type OpenOptions = SegmentOptions;
 export async function openDataset(path: string, options: OpenOptions = {}): Promise<TransitionSource> {
   const names = await namesAt(path);
   if (names.some(isSegment)) return openSegments(path, options);
-  throw new EdgeError(
-    'datasetInvalid',
-    `${path} is no dataset that this program knows`,
-    'name a folder of segments, an HDF5 file, a Minari or LeRobot folder, a CSV file or a log',
-  );
+  if (options.hold !== undefined || options.rate !== undefined) {
+    throw new EdgeError(
+      'usage',
+      `${path} is no recording, whose frames could be joined`,
+      'leave --hold and --rate out; they act on folders of segments',
+    );
+  }
+  const source = await openLog(path, options);
+  return options.onlyClean ? onlyClean(source) : source;
 }
 
 /** Opens a dataset and reads all of it into memory. */

@@ -40,6 +40,7 @@ export const ErrorCode = {
   // 8xx: datasets
   datasetInvalid: 800,
   datasetNotWritten: 801,
+  figuresMissing: 802,
   // 9xx: learning
   tracingFailed: 900,
   engineUnavailable: 901,

@@ -6,6 +6,7 @@ import { MQTT_SCHEMA, type RecordingState } from '../messages/mqtt.ts';
 import { offlineState, stateOf } from '../messages/mqtt-state.ts';
 import { decodeRow } from '../messages/row.ts';
 import type { Status } from '../messages/status.ts';
+import { limitsOf } from '../recording/limits.ts';
 import { Recorder } from '../recording/recorder.ts';
 import type { RowKey } from '../recording/row-key.ts';
 import { Broker } from './broker.ts';
@@ -49,6 +50,8 @@ export class Gateway {
       directory: join(config.stateDirectory, 'recordings'),
       robot: config.name,
       revision,
+      limits: limitsOf(config.recording),
+      raw: config.recording.raw,
       onDurable: (last) => this.#durable(last),
       onProblem: (problem) => this.#troubled(problem.kind, problem.message),
       onRecovered: () => {

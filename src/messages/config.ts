@@ -32,6 +32,63 @@ const stopInput = z.strictObject({
 });
 export type StopInputConfig = z.output<typeof stopInput>;
 
+/** What happens when recordings have used up their space; see `recording.whenFull`. */
+export const WHEN_FULL = ['stop', 'drop-oldest-acknowledged', 'drop-oldest'] as const;
+export type WhenFull = (typeof WHEN_FULL)[number];
+
+/** Sensors that can be recorded as channels of their own; see `recording.raw`. */
+export const RAW_SENSORS = ['imu', 'wheels', 'joints', 'board'] as const;
+export type RawSensor = (typeof RAW_SENSORS)[number];
+
+const recordingSchema = z
+  .strictObject({
+    maxMegabytes: z
+      .number()
+      .min(64)
+      .max(100_000_000)
+      .default(20_000)
+      .describe('What all segments together may take [MB]; at 200 Hz an hour is about 250 MB.'),
+    maxDays: z
+      .number()
+      .min(0)
+      .max(36_500)
+      .default(0)
+      .describe(
+        'Sealed segments that are older are given up, if they have been acknowledged or `whenFull` is `drop-oldest` [d]. 0: they are kept.',
+      ),
+    leaveFreeMegabytes: z
+      .number()
+      .min(0)
+      .max(100_000_000)
+      .default(64)
+      .describe('Space on the disk that is left to others [MB].'),
+    whenFull: z
+      .enum(WHEN_FULL)
+      .default('stop')
+      .describe(
+        'What happens at `maxMegabytes` or `leaveFreeMegabytes`: `stop` = recording stops until there is room, and says so; `drop-oldest-acknowledged` = the oldest segments that somebody has confirmed to hold are removed, and recording stops when there are none; `drop-oldest` = the oldest are removed, confirmed ones first, and what nobody else has is lost.',
+      ),
+    segmentMegabytes: z
+      .number()
+      .min(1)
+      .max(1000)
+      .default(16)
+      .describe('A segment is sealed when it is this long [MB], and when the robot is stopped by an e-stop.'),
+    segmentSeconds: z
+      .number()
+      .min(1)
+      .max(86_400)
+      .default(60)
+      .describe('A segment is sealed when it is this old [s], and at the end of an episode from a quarter of it on.'),
+    raw: z
+      .array(z.enum(RAW_SENSORS))
+      .default([])
+      .describe(
+        'Sensors that are recorded as they came from the motor controller, each on a channel of its own (`/raw/imu`, `/raw/wheels`, `/raw/joints`, `/raw/board`), for Foxglove and other tools. They cost 350 MB an hour together at 200 Hz.',
+      ),
+  })
+  .prefault({});
+
 /** Configuration of one robot. Descriptions become the comments of the file that `h2o-edge init` writes. */
 export const configSchema = z.strictObject({
   name: z
@@ -160,6 +217,7 @@ export const configSchema = z.strictObject({
     .describe(
       'Record every transition from the start; `h2o-edge record start` and `stop` change it until the next start.',
     ),
+  recording: recordingSchema.describe('How much is recorded, and what happens when that is too much.'),
   policyLatencyBudget: z
     .number()
     .min(0.01)

@@ -1,6 +1,7 @@
 import { decodeTapeBlock } from '../messages/tape-block.ts';
 import { CHUNK_BYTES, eventMessage, gapEvent, tapeMessage, transitionMessage } from './channels.ts';
-import { peekRow, type RowKey } from './row-key.ts';
+import type { RawChannels } from './raw-channels.ts';
+import { peekRow, type RowGlance, type RowKey } from './row-key.ts';
 import type { SequenceBook } from './sequence-book.ts';
 import { Missing, type Waiting, WaitingLine } from './waiting-line.ts';
 
@@ -34,6 +35,8 @@ export class Intake {
   #entered = 0;
   #written = 0;
   #wanted = 0;
+  /** of the row that was taken last */
+  #stopped: { readonly boot: bigint; readonly stopped: boolean } | undefined;
 
   /** @param tapeBook which blocks of the tape have been taken, by number */
   constructor(book: SequenceBook, tapeBook: SequenceBook, waitingBytes: number) {
@@ -68,7 +71,7 @@ export class Intake {
     bytes: Uint8Array,
     wallNs: bigint,
     excuse: string,
-  ): (RowKey & { outcome: 'taken' | 'dropped' | 'repeated' }) | undefined {
+  ): (RowGlance & { outcome: 'taken' | 'dropped' | 'repeated' }) | undefined {
     const key = peekRow(bytes);
     if (key === undefined) {
       this.counters.rowsMalformed += 1;
@@ -77,23 +80,29 @@ export class Intake {
     const { boot, sequence } = key;
     if (this.#book.isTaken(key)) {
       this.counters.rowsDuplicate += 1;
-      return { boot, sequence, outcome: 'repeated' };
+      return { ...key, outcome: 'repeated' };
     }
     const message = transitionMessage(bytes, key, key.wallNs);
     if (!this.#line.hasRoomFor(message)) {
       this.counters.rowsDropped += 1;
       this.#missing.add(excuse, this.#book.lastTaken);
-      return { boot, sequence, outcome: 'dropped' };
+      return { ...key, outcome: 'dropped' };
     }
     this.settleGap(wallNs, key);
     this.#book.take(key);
     this.counters.rowsTaken += 1;
-    this.#enter({ message, key: { boot, sequence } });
-    return { boot, sequence, outcome: 'taken' };
+    const seal = this.#sealAfter(key);
+    this.#enter({ message, key: { boot, sequence }, ...(seal && { seal }) });
+    if (seal) this.hurry();
+    return { ...key, outcome: 'taken' };
   }
 
-  /** One block of the tape; it is copied. @returns whether it was taken */
-  tape(bytes: Uint8Array): boolean {
+  /**
+   * One block of the tape; it is copied.
+   * @param raw makes the messages of single sensors from it; they stand before the block, or neither they nor it
+   * @returns whether it was taken
+   */
+  tape(bytes: Uint8Array, raw?: RawChannels): boolean {
     const block = decodeTapeBlock(bytes);
     const key = block && { boot: block.boot, sequence: block.number };
     if (key && this.#tapeBook.isTaken(key)) {
@@ -101,13 +110,17 @@ export class Intake {
       return false;
     }
     const message = block && tapeMessage(bytes, block);
-    if (!message || !key || !this.#line.hasRoomFor(message)) {
+    const single = block ? (raw?.messagesOf(block) ?? []) : [];
+    if (!message || !key || !this.#line.hasRoomFor(message, ...single)) {
       this.counters.tapeDropped += 1;
       return false;
     }
     this.#tapeBook.take(key);
     this.counters.tapeTaken += 1;
-    this.#enter({ message, tape: { ...key, firstSequence: block.sequence } });
+    const tape = { ...key, firstSequence: block.sequence };
+    // Before the block: it is what says, after a crash, that all of this is there.
+    for (const one of single) this.#enter({ message: one, tape });
+    this.#enter({ message, tape });
     return true;
   }
 
@@ -156,6 +169,14 @@ export class Intake {
   giveUp(): void {
     for (const { key } of this.#line.drop(this.#line.length)) if (key) this.counters.rowsDropped += 1;
     this.#written = this.#entered;
+  }
+
+  /** A segment ends where an episode ends, and with the row in which an e-stop shows: both are worth having soon. */
+  #sealAfter({ boot, ends, stopped }: RowGlance): Waiting['seal'] {
+    const before = this.#stopped;
+    this.#stopped = { boot, stopped };
+    if (stopped && before?.boot === boot && !before.stopped) return 'now';
+    return ends ? 'if-old' : undefined;
   }
 
   #enter(waiting: Waiting): void {

@@ -1,11 +1,18 @@
-import type { RecorderClock } from './clock.ts';
-import type { Disk } from './disk.ts';
+import type { Config, WhenFull } from '../messages/config.ts';
 
 export interface RecorderLimits {
   /** length at which a segment is sealed [bytes] */
   readonly segmentBytes: number;
   /** age at which a segment is sealed [s] */
   readonly segmentSeconds: number;
+  /** age from which on a segment is sealed at the end of an episode: falls in a row make no folder of crumbs [s] */
+  readonly episodeSeconds: number;
+  /** what all segments of the folder may take [bytes] */
+  readonly budgetBytes: number;
+  /** age at which a sealed segment is given up, if that is allowed [s] */
+  readonly keepSeconds: number;
+  /** what happens when the budget, or the space that is left to others, is reached */
+  readonly whenFull: WhenFull;
   /** space that is left to others: with less, recording stops [bytes] */
   readonly minimumFreeBytes: number;
   /** messages that wait for a slow disk; what does not fit is dropped and counted [bytes] */
@@ -15,43 +22,21 @@ export interface RecorderLimits {
 export const DEFAULT_LIMITS: RecorderLimits = {
   segmentBytes: 16 << 20,
   segmentSeconds: 60,
+  episodeSeconds: 15,
+  budgetBytes: Number.POSITIVE_INFINITY,
+  keepSeconds: Number.POSITIVE_INFINITY,
+  whenFull: 'stop',
   minimumFreeBytes: 64 << 20,
   waitingBytes: 4 << 20,
 };
 
-/** How often free space is looked at while recording [ms]. */
-const SPACE_CHECK_MS = 1_000;
-
-/** No space left: found by looking, before the file system says so. */
-class DiskFull extends Error {
-  readonly code = 'ENOSPC';
-}
-
-/** Looks from time to time whether enough space is left to others. */
-export class SpaceGuard {
-  readonly #disk: Disk;
-  readonly #clock: RecorderClock;
-  readonly #directory: string;
-  readonly #minimum: number;
-  #checkedMs = Number.NEGATIVE_INFINITY;
-
-  constructor(disk: Disk, clock: RecorderClock, directory: string, minimum: number) {
-    this.#disk = disk;
-    this.#clock = clock;
-    this.#directory = directory;
-    this.#minimum = minimum;
-  }
-
-  /** @throws an error with code ENOSPC when too little is left */
-  async check(): Promise<void> {
-    const now = this.#clock.monotonicMs();
-    if (now - this.#checkedMs < SPACE_CHECK_MS) return;
-    this.#checkedMs = now;
-    if (await this.hasRoomFor(0)) return;
-    throw new DiskFull(`${this.#directory} has less than the ${this.#minimum} bytes free that are left to others`);
-  }
-
-  async hasRoomFor(bytes: number): Promise<boolean> {
-    return (await this.#disk.freeBytes(this.#directory)) >= this.#minimum + bytes;
-  }
-}
+/** The limits that a configuration asks for. A megabyte is a million bytes. */
+export const limitsOf = (recording: Config['recording']): Omit<RecorderLimits, 'waitingBytes'> => ({
+  segmentBytes: Math.round(1e6 * recording.segmentMegabytes),
+  segmentSeconds: recording.segmentSeconds,
+  episodeSeconds: recording.segmentSeconds / 4,
+  minimumFreeBytes: Math.round(1e6 * recording.leaveFreeMegabytes),
+  budgetBytes: Math.round(1e6 * recording.maxMegabytes),
+  keepSeconds: recording.maxDays === 0 ? Number.POSITIVE_INFINITY : 86_400 * recording.maxDays,
+  whenFull: recording.whenFull,
+});

@@ -1,3 +1,4 @@
+import type { RawSensor } from '../messages/config.ts';
 import type { RecorderClock } from './clock.ts';
 import type { Disk } from './disk.ts';
 import type { RecorderLimits } from './limits.ts';
@@ -18,6 +19,8 @@ export interface RecorderOptions {
   readonly clock?: RecorderClock;
   readonly disk?: Disk;
   readonly limits?: Partial<RecorderLimits>;
+  /** sensors that get a channel of their own, beside the tape that holds them all */
+  readonly raw?: readonly RawSensor[];
   /** every row of this boot up to this one is on the medium, or is accounted for by a gap; must not throw */
   readonly onDurable: (last: RowKey) => void;
   /** told once, not again while it lasts; must not throw */

@@ -5,12 +5,14 @@ import { type RecorderClock, systemClock } from './clock.ts';
 import { DirectoryLock } from './directory-lock.ts';
 import { type Disk, kindOfFailure, realDisk } from './disk.ts';
 import { Intake } from './intake.ts';
-import { DEFAULT_LIMITS, type RecorderLimits, SpaceGuard } from './limits.ts';
+import { DEFAULT_LIMITS, type RecorderLimits } from './limits.ts';
+import { RawChannels } from './raw-channels.ts';
 import type { RecorderOptions, RecorderProblem } from './recorder-options.ts';
 import { RESERVE_BYTES, Reserve } from './reserve.ts';
 import { RollingSegments } from './rolling-segments.ts';
 import type { RowKey } from './row-key.ts';
 import { SequenceBook } from './sequence-book.ts';
+import { type Dropped, Space } from './space.ts';
 import { lastKeys, repairAll } from './stock.ts';
 
 export type { RecorderOptions, RecorderProblem } from './recorder-options.ts';
@@ -31,16 +33,19 @@ export class Recorder {
   readonly #disk: Disk;
   readonly #lock: DirectoryLock;
   readonly #reserve: Reserve;
-  readonly #space: SpaceGuard;
+  readonly #space: Space;
   readonly #segments: RollingSegments;
   readonly #book = new SequenceBook();
   readonly #tapeBook = new SequenceBook();
   readonly #intake: Intake;
+  readonly #raw: RawChannels | undefined;
   readonly #counters = {
     /** segments of an earlier run that were repaired */
     segmentsRepaired: 0,
     /** times that the recording had to stop */
     stops: 0,
+    /** segments that were given up for newer ones */
+    segmentsDropped: 0,
   };
   #state: 'new' | 'recording' | 'ended' = 'new';
   #problem: RecorderProblem | undefined;
@@ -61,10 +66,21 @@ export class Recorder {
     this.#disk = disk;
     this.#lock = new DirectoryLock(directory);
     this.#reserve = new Reserve(disk, directory);
-    this.#space = new SpaceGuard(disk, clock, directory, this.#limits.minimumFreeBytes);
+    const onDropped = (dropped: Dropped) => this.#dropped(dropped);
+    this.#space = new Space({ directory, disk, clock, limits: this.#limits, onDropped });
     this.#intake = new Intake(this.#book, this.#tapeBook, this.#limits.waitingBytes);
+    if (options.raw && options.raw.length > 0) this.#raw = new RawChannels(options.raw);
     const onAge = () => this.#wantSeal();
-    this.#segments = new RollingSegments({ directory, robot, revision, clock, disk, limits: this.#limits, onAge });
+    this.#segments = new RollingSegments({
+      directory,
+      robot,
+      revision,
+      clock,
+      disk,
+      limits: this.#limits,
+      raw: this.#raw,
+      onAge,
+    });
   }
 
   /** What keeps it from recording, if anything does. */
@@ -107,7 +123,7 @@ export class Recorder {
     }
     this.#state = 'recording';
     await this.#exclusively(async () => {
-      await this.#space.check();
+      await this.#space.check(0);
       await this.#reserve.hold();
     });
     await this.#kick();
@@ -116,25 +132,29 @@ export class Recorder {
   /** One encoded row; it is copied. */
   row(bytes: Uint8Array): void {
     if (this.#state === 'ended') return;
-    const hadChunk = this.#intake.hasChunk;
+    const wasDue = this.#intake.isDue;
     const row = this.#intake.row(bytes, this.#clock.wallNs(), this.#problem?.kind ?? 'too-slow');
+    if (row) this.#raw?.row(row);
     if (row?.outcome === 'repeated') this.#acknowledgeAgain(row);
     else if (row?.outcome === 'dropped') this.#tellSlow();
-    else if (row?.outcome === 'taken') this.#armCommit(hadChunk);
+    else if (row?.outcome === 'taken') this.#armCommit(wasDue);
   }
 
   /** One block of control's tape; it is copied. What it tells of is in the rows that come after it. */
   tape(bytes: Uint8Array): void {
     if (this.#state === 'ended') return;
-    const hadChunk = this.#intake.hasChunk;
-    if (this.#intake.tape(bytes)) this.#armCommit(hadChunk);
+    const wasDue = this.#intake.isDue;
+    if (this.#intake.tape(bytes, this.#raw)) this.#armCommit(wasDue);
   }
 
   /** Something that happened; stored as JSON with the time of this call. */
   event(event: object): void {
     if (this.#state === 'ended') return;
-    const hadChunk = this.#intake.hasChunk;
-    if (this.#intake.event(event, this.#clock.wallNs())) this.#armCommit(hadChunk);
+    const wasDue = this.#intake.isDue;
+    if (!this.#intake.event(event, this.#clock.wallNs())) return;
+    // What led to a stop is wanted on the disk before somebody pulls the plug.
+    if ('event' in event && event.event === 'estop') this.#intake.hurry();
+    this.#armCommit(wasDue);
   }
 
   /** Rows that the caller knows to be missing; without `after` they are missing after the last row that came. */
@@ -170,13 +190,13 @@ export class Recorder {
     await this.#lock.release();
   }
 
-  #armCommit(hadChunk: boolean): void {
+  #armCommit(wasDue: boolean): void {
     this.#cancelCommit ??= this.#clock.after(COMMIT_MS, () => {
       this.#cancelCommit = undefined;
       this.#intake.hurry();
       void this.#kick();
     });
-    if (!hadChunk && this.#intake.hasChunk) void this.#kick();
+    if (!wasDue && this.#intake.isDue) void this.#kick();
   }
 
   #tellSlow(): void {
@@ -229,13 +249,13 @@ export class Recorder {
       if (this.#intake.isDue) await this.#commit();
       else {
         this.#sealWanted = false;
-        await this.#segments.seal();
+        await this.#seal();
       }
     }
   }
 
   async #commit(): Promise<void> {
-    await this.#space.check();
+    await this.#space.check(this.#segments.openBytes);
     const batch = this.#intake.head();
     const keys = batch.flatMap(({ key }) => key ?? []);
     const last = keys.at(-1);
@@ -247,7 +267,18 @@ export class Recorder {
     this.#intake.written(batch);
     if (this.#intake.fullness < 0.5) this.#told = '';
     if (last) this.#options.onDurable(last);
-    if (this.#segments.isFull) await this.#segments.seal();
+    const seal = batch.at(-1)?.seal;
+    if (seal === 'now' || (seal && this.#segments.isOld) || this.#segments.isFull) await this.#seal();
+  }
+
+  async #seal(): Promise<void> {
+    this.#space.changed();
+    await this.#segments.seal();
+  }
+
+  #dropped(dropped: Dropped): void {
+    this.#counters.segmentsDropped += dropped.files.length;
+    this.event({ event: 'segments-dropped', ...dropped });
   }
 
   /** Recording stops. What waits goes on waiting: nothing is lost before the line is full. */

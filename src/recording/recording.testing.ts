@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import type { RawSensor } from '../messages/config.ts';
 import { transitionMessage } from './channels.ts';
 import type { RecorderClock } from './clock.ts';
 import { type Disk, type OutputFile, realDisk } from './disk.ts';
@@ -152,7 +153,11 @@ export async function until(look: () => boolean): Promise<void> {
 }
 
 /** A recorder that has started, on a virtual clock and a disk that can be troubled; it ends with the test. */
-export async function recording(directory = temporaryFolder(), limits: Partial<RecorderLimits> = {}) {
+export async function recording(
+  directory = temporaryFolder(),
+  limits: Partial<RecorderLimits> = {},
+  raw: readonly RawSensor[] = [],
+) {
   const clock = new VirtualClock();
   const disk = new TroubledDisk();
   const durable: number[] = [];
@@ -164,6 +169,7 @@ export async function recording(directory = temporaryFolder(), limits: Partial<R
     clock,
     disk,
     limits,
+    raw,
     onDurable: ({ sequence }) => durable.push(Number(sequence)),
     onProblem: ({ kind }) => problems.push(kind),
   });

@@ -27,9 +27,14 @@ export interface Repaired {
  *
  * A crash in the middle of this changes nothing: the `.part` is replaced in one step by its finished repair. Also one that
  * looks complete is written anew: after an fdatasync that failed, what can be read need not be on the medium.
+ * @param options.keepOriginal also one that only lacks its end stays beside: there should have been more of it
  * @throws node's errors, EdgeError `recordingFailed`; the `.part` is then as it was
  */
-export async function repairPart(path: string, disk: Disk): Promise<Repaired> {
+export async function repairPart(
+  path: string,
+  disk: Disk,
+  { keepOriginal = false }: { readonly keepOriginal?: boolean } = {},
+): Promise<Repaired> {
   const stem = path.slice(0, -PART.length);
   const folder = dirname(path);
   const repairing = `${stem}${REPAIRING}`;
@@ -63,8 +68,9 @@ export async function repairPart(path: string, disk: Disk): Promise<Repaired> {
 
   const { ending } = reader;
   const complete = ending === undefined || ending.kind === 'sealed';
-  const keptAside = ending?.kind === 'damaged' ? `${stem}${DAMAGED}` : undefined;
-  if (keptAside) await keep(path, keptAside, disk);
+  const wrong = ending?.kind === 'damaged' || (keepOriginal && !complete);
+  const keptAside = wrong ? await freeName(stem, disk) : undefined;
+  if (keptAside) await keep(path, keptAside);
   const sealed = writer && `${stem}${SEALED}`;
   if (sealed) {
     // First the contents, then the name: were the repair to get the final name at once, a crash could leave both.
@@ -93,8 +99,15 @@ async function openCopy(reader: SegmentReader, path: string, disk: Disk): Promis
   return writer;
 }
 
+/** Where an original can stay: no older one is replaced. */
+async function freeName(stem: string, disk: Disk): Promise<string> {
+  for (let copy = 1; ; copy++) {
+    const name = `${stem}${copy > 1 ? `.${copy}` : ''}${DAMAGED}`;
+    if (!(await disk.exists(name))) return name;
+  }
+}
+
 /** A second name for the original; a copy where the file system knows no second names (FAT on an SD card). */
-async function keep(path: string, aside: string, disk: Disk): Promise<void> {
-  await disk.remove(aside);
+async function keep(path: string, aside: string): Promise<void> {
   await link(path, aside).catch(() => copyFile(path, aside));
 }

@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import type { McapTypes } from '@mcap/core';
-import { bootText } from './channels.ts';
+import { bootText, CHANNELS, SCHEMAS } from './channels.ts';
 import type { RecorderClock } from './clock.ts';
 import type { Disk } from './disk.ts';
 import type { RecorderLimits } from './limits.ts';
+import type { RawChannels } from './raw-channels.ts';
 import type { RowKey } from './row-key.ts';
 import { PART, SEALED, segmentStem } from './segment-name.ts';
 import { SegmentWriter } from './segment-writer.ts';
@@ -15,6 +16,8 @@ export interface RollingSegmentsOptions {
   readonly clock: RecorderClock;
   readonly disk: Disk;
   readonly limits: RecorderLimits;
+  /** channels beside those that every segment has */
+  readonly raw: Pick<RawChannels, 'schemas' | 'channels'> | undefined;
   /** called when the open segment has reached its age: it wants to be sealed */
   readonly onAge: () => void;
 }
@@ -22,6 +25,8 @@ export interface RollingSegmentsOptions {
 interface OpenSegment {
   readonly file: SegmentWriter;
   readonly boot: bigint;
+  /** by the clock that never goes back [ms] */
+  readonly openedMs: number;
 }
 
 /** The segment that is open now, and the change to the next one. One operation at a time; all reject with node's errors. */
@@ -50,7 +55,18 @@ export class RollingSegments {
   }
 
   get isFull(): boolean {
-    return (this.#open?.file.bytes ?? 0) >= this.#options.limits.segmentBytes;
+    return this.openBytes >= this.#options.limits.segmentBytes;
+  }
+
+  /** Length of the open one that is on the medium [bytes]. */
+  get openBytes(): number {
+    return this.#open?.file.bytes ?? 0;
+  }
+
+  /** Old enough to end with an episode. */
+  get isOld(): boolean {
+    const { clock, limits } = this.#options;
+    return this.#open !== undefined && clock.monotonicMs() - this.#open.openedMs >= 1000 * limits.episodeSeconds;
   }
 
   /** One that cannot be sealed stays a `.part`, to be repaired. In either case none is open after it. */
@@ -69,7 +85,7 @@ export class RollingSegments {
   }
 
   async #openNext({ boot, sequence }: RowKey): Promise<OpenSegment> {
-    const { directory, robot, revision, clock, disk, limits, onAge } = this.#options;
+    const { directory, robot, revision, clock, disk, limits, raw, onAge } = this.#options;
     const stem = await this.#freeStem({ robot, boot, firstSequence: sequence });
     const file = new SegmentWriter({
       disk,
@@ -82,10 +98,11 @@ export class RollingSegments {
         ['openedWallNs', String(clock.wallNs())],
         ['openedMonotonicMs', String(clock.monotonicMs())],
       ]),
+      ...(raw && { schemas: [...SCHEMAS, ...raw.schemas], channels: [...CHANNELS, ...raw.channels] }),
     });
     await file.open();
     this.#cancelAge = clock.after(1000 * limits.segmentSeconds, onAge);
-    return { file, boot };
+    return { file, boot, openedMs: clock.monotonicMs() };
   }
 
   /** A name that no segment has: nothing that was recorded is ever replaced. */

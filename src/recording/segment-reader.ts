@@ -3,7 +3,7 @@ import { McapConstants, type McapTypes } from '@mcap/core';
 import { messageOf } from '../errors.ts';
 import { decodeTapeBlock, type TapeBlock } from '../messages/tape-block.ts';
 import { bodyOfCdr } from './cdr.ts';
-import { CHUNK_BYTES, parseEvent, TAPE_TOPIC, TRANSITION_TOPIC } from './channels.ts';
+import { CHUNK_BYTES, EVENT_TOPIC, parseEvent, TAPE_TOPIC, TRANSITION_TOPIC } from './channels.ts';
 import {
   checkMessageIndex,
   parseChannel,
@@ -51,6 +51,7 @@ export class SegmentReader {
   #dataEnded = false;
   #rowChannel: number | undefined;
   #tapeChannel: number | undefined;
+  #eventChannel: number | undefined;
 
   constructor(path: string) {
     this.path = path;
@@ -86,6 +87,10 @@ export class SegmentReader {
 
   isRow(message: McapTypes.Message): boolean {
     return message.channelId === this.#rowChannel;
+  }
+
+  isEvent(message: McapTypes.Message): boolean {
+    return message.channelId === this.#eventChannel;
   }
 
   isTape(message: McapTypes.Message): boolean {
@@ -185,6 +190,7 @@ export class SegmentReader {
       this.#channels.set(channel.id, channel);
       if (channel.topic === TRANSITION_TOPIC) this.#rowChannel = channel.id;
       if (channel.topic === TAPE_TOPIC) this.#tapeChannel = channel.id;
+      if (channel.topic === EVENT_TOPIC) this.#eventChannel = channel.id;
     } else {
       throw new Damage(`a record of kind ${opcode} stands in a chunk`);
     }
@@ -243,7 +249,7 @@ export async function* readEvents(path: string): AsyncGenerator<{ wallNs: bigint
   const reader = new SegmentReader(path);
   for await (const messages of reader.chunks()) {
     for (const message of messages) {
-      if (reader.isRow(message) || reader.isTape(message)) continue;
+      if (!reader.isEvent(message)) continue;
       const event = parseEvent(message);
       if (event) yield { wallNs: message.logTime, event };
     }

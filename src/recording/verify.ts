@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { McapTypes } from '@mcap/core';
 import { EdgeError, messageOf } from '../errors.ts';
+import type { TaskName } from '../robot/tasks/task.ts';
 import { bootText, parseEvent } from './channels.ts';
 import { peekRow } from './row-key.ts';
 import { bySequence, DAMAGED, isSegment, PART, SEALED } from './segment-name.ts';
@@ -14,6 +15,10 @@ export interface SegmentReport {
   readonly events: number;
   /** blocks of the tape */
   readonly tapeBlocks: number;
+  /** tasks of its rows, in the order in which they came */
+  readonly tasks: readonly TaskName[];
+  /** readings of single sensors */
+  readonly raw: number;
   /** wall clock of the first and last message [ns since 1970] */
   readonly firstNs: bigint | undefined;
   readonly lastNs: bigint | undefined;
@@ -82,10 +87,11 @@ async function verifySegment(
   tape: Sequences,
 ): Promise<SegmentReport> {
   const reader = new SegmentReader(join(directory, file));
-  let [rows, events, tapeBlocks, bytes] = [0, 0, 0, 0];
+  let [rows, events, tapeBlocks, raw, bytes] = [0, 0, 0, 0, 0];
   let firstNs: bigint | undefined;
   let lastNs: bigint | undefined;
   let foreign = false;
+  const tasks = new Set<TaskName>();
   try {
     for await (const messages of reader.chunks()) {
       for (const message of messages) {
@@ -98,16 +104,22 @@ async function verifySegment(
           else foreign = true;
           continue;
         }
-        if (!reader.isRow(message)) {
+        if (reader.isEvent(message)) {
           events += 1;
           sequences.event(message);
+          continue;
+        }
+        if (!reader.isRow(message)) {
+          raw += 1;
           continue;
         }
         rows += 1;
         const row = reader.rowOf(message);
         const key = row && peekRow(row);
-        if (key) sequences.row(key.boot, key.sequence);
-        else foreign = true;
+        if (key) {
+          sequences.row(key.boot, key.sequence);
+          if (key.task) tasks.add(key.task);
+        } else foreign = true;
       }
     }
     bytes = reader.size;
@@ -115,7 +127,8 @@ async function verifySegment(
     // Sealed since the folder was listed: the same rows under the final name.
     if (file.endsWith(PART))
       return verifySegment(directory, `${file.slice(0, -PART.length)}${SEALED}`, sequences, tape);
-    return { file, bytes, rows, events, tapeBlocks, firstNs, lastNs, state: 'corrupt', reason: messageOf(error) };
+    const counted = { file, bytes, rows, events, tapeBlocks, raw, firstNs, lastNs, tasks: [...tasks] };
+    return { ...counted, state: 'corrupt', reason: messageOf(error) };
   }
   const { ending } = reader;
   const sound = ending?.kind === 'sealed' || (ending?.kind === 'cut' && file.endsWith(PART));
@@ -126,6 +139,8 @@ async function verifySegment(
     rows,
     events,
     tapeBlocks,
+    tasks: [...tasks],
+    raw,
     firstNs,
     lastNs,
     state: !sound || foreign ? 'corrupt' : ending.kind === 'sealed' ? 'sealed' : 'open',

@@ -6,8 +6,10 @@ import type { RowKey } from './row-key.ts';
 export interface Waiting {
   readonly message: McapTypes.Message;
   readonly key?: RowKey;
-  /** a block of the tape: its number in place of a row's sequence, and the sequence of its first frame */
+  /** a block of the tape, or a message that was made from it: the block's number in place of a row's sequence, and the sequence of its first frame */
   readonly tape?: RowKey & { readonly firstSequence: bigint };
+  /** the segment is to be sealed after it: at once, or only when it is old enough */
+  readonly seal?: 'now' | 'if-old';
 }
 
 /** Messages that wait for the disk: at most so many bytes. What no longer fits is refused, and counted by the caller. */
@@ -33,8 +35,8 @@ export class WaitingLine {
     return this.#bytes / this.#limit;
   }
 
-  hasRoomFor(message: McapTypes.Message): boolean {
-    return this.#bytes + sizeOf(message) <= this.#limit;
+  hasRoomFor(...messages: readonly McapTypes.Message[]): boolean {
+    return messages.reduce((bytes, message) => bytes + sizeOf(message), this.#bytes) <= this.#limit;
   }
 
   push(waiting: Waiting): void {
@@ -42,18 +44,19 @@ export class WaitingLine {
     this.#bytes += sizeOf(waiting.message);
   }
 
-  /** What is written together next, without taking it out: at most a chunk, and rows and tape of one boot only. */
+  /** What is written together next, without taking it out: at most a chunk, of one boot and one segment. */
   head(): readonly Waiting[] {
     let bytes = 0;
     let boot: bigint | undefined;
     let count = 0;
-    for (const { message, key, tape } of this.#line) {
+    for (const { message, key, tape, seal } of this.#line) {
       bytes += sizeOf(message);
       if (count > 0 && bytes > CHUNK_BYTES) break;
       const own = (key ?? tape)?.boot;
       if (own !== undefined && boot !== undefined && own !== boot) break;
       boot ??= own;
       count += 1;
+      if (seal) break;
     }
     return this.#line.slice(0, count);
   }

@@ -45,6 +45,9 @@ export const ErrorCode = {
   tracingFailed: 900,
   engineUnavailable: 901,
   stepInvalid: 902,
+  trainingInvalid: 910,
+  trainingDiverged: 911,
+  checkpointInvalid: 912,
 } as const;
 
 export type ErrorCodeName = keyof typeof ErrorCode;

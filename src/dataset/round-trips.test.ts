@@ -41,15 +41,15 @@ describe.each(EXPORT_FORMATS)('exported as %s and opened again', (format) => {
           expect(readdirSync(folder).filter((name) => name.includes('partial'))).toEqual([]);
         });
       }),
-      { numRuns: 40 },
+      { numRuns: 20 },
     );
   });
 
   it('a dataset of more than one batch too, and through each other format', async () => {
     await inFolder(async (folder) => {
-      const all = madeUp(20_000);
+      const all = madeUp(9000);
       const first = join(folder, 'first');
-      await exportDataset(sourceOf(all, 8192), format, first);
+      await exportDataset(sourceOf(all, 4096), format, first);
       const next = EXPORT_FORMATS[(EXPORT_FORMATS.indexOf(format) + 1) % EXPORT_FORMATS.length] ?? 'd4rl';
       const second = join(folder, 'second');
       await exportDataset(await openDataset(first), next, second);

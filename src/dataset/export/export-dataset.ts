@@ -80,8 +80,8 @@ export async function exportDataset(
     const { rows, episodes, falls } = written;
     return { path: target, rows, episodes, falls, bytes, warnings: source.warnings };
   } catch (error) {
-    await rm(partial, { recursive: true, force: true }).catch(() => undefined);
-    for (const ending of besides) await rm(`${partial}${ending}`, { force: true }).catch(() => undefined);
+    for (const left of partialPaths(format, path))
+      await rm(left, { recursive: true, force: true }).catch(() => undefined);
     if (error instanceof EdgeError) throw error;
     throw notWritten(target, messageOf(error));
   }
@@ -98,6 +98,13 @@ const nothing = ({ path, provenance }: TransitionSource): EdgeError => {
   const rows = provenance.rows === undefined ? '' : `: ${JSON.stringify(provenance.rows)}`;
   return invalid(`${path} holds no transition of that kind${rows}`, 'record more, or leave --only-clean out');
 };
+
+/** What an export that is under way has on the disk. */
+export const partialPaths = (format: ExportFormat, path: string): string[] =>
+  ['', ...FORMATS[format].besides].map((ending) => `${resolve(path)}.partial${ending}`);
+
+/** @throws EdgeError `datasetNotWritten` when a folder exists and has something in it */
+export const refuseUnlessEmpty = (folder: string): Promise<void> => refuseExisting(resolve(folder));
 
 async function refuseExisting(target: string): Promise<void> {
   const exists = await access(target).then(

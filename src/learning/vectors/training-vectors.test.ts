@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { tf } from '../tf.ts';
-import { trainingProblems } from './training-case.testing.ts';
+import { traced } from './traced.testing.ts';
+import { eager, trainingProblems } from './training-case.testing.ts';
 import { readTrainingCase, vectorFiles } from './vector-files.testing.ts';
 
 const cases = vectorFiles.flatMap((file) => readTrainingCase(file) ?? []);
@@ -9,12 +10,15 @@ beforeAll(async () => {
   await tf.setBackend('cpu');
 });
 
-describe("training steps agree with the authors' code", () => {
+describe.each([
+  ['eagerly', eager],
+  ['as one ONNX graph', traced],
+])("training steps run %s agree with the authors' code", (_how, engine) => {
   it('there are cases', () => expect(cases.length).toBeGreaterThan(0));
 
   it.each(cases.map((one) => [one.case, one] as const))('%s', async (_name, one) => {
     const before = tf.memory().numTensors;
-    expect(await trainingProblems(one)).toEqual([]);
+    expect(await trainingProblems(one, engine)).toEqual([]);
     expect(tf.memory().numTensors).toBe(before);
   });
 });

@@ -120,7 +120,7 @@ const mod: Kernel = (call) => {
 const floorDivide: Kernel = (call) => {
   const [a, b] = [call.input('a'), call.input('b')];
   const quotient = call.elementwise('Div', [cast(call, a, 'float32'), cast(call, b, 'float32')]);
-  return cast(call, call.elementwise('Floor', [quotient]), a.value.dtype);
+  return cast(call, call.elementwise('Floor', [quotient]), 'int32');
 };
 
 const castKernel: Kernel = (call) => {

@@ -34,6 +34,8 @@ const slice: Kernel = (call) => {
   const [begin, size] = [call.numbers('begin'), call.numbers('size')];
   const lengthOf = (axis: number) => ((size[axis] ?? -1) < 0 ? undefined : size[axis]);
   const shape = x.shape.map((length, axis) => lengthOf(axis) ?? length - (begin[axis] ?? 0));
+  if (shape.some((size, axis) => size + (begin[axis] ?? 0) > (x.shape[axis] ?? 0)))
+    call.refuseShapes(x, { ...x, shape });
   if (isUniform(x)) return { value: x.value, shape };
   const cut = shape.map((_, axis) => axis).filter((axis) => shape[axis] !== x.shape[axis]);
   if (cut.length === 0) return x;
@@ -45,6 +47,8 @@ const slice: Kernel = (call) => {
 
 function splitAt(call: KernelCall, x: Operand, axis: number, sizes: readonly number[]): Operand[] {
   const results = sizes.map((size) => ({ shape: x.shape.with(axis, size), dtype: x.value.dtype }));
+  if (sizes.reduce((sum, size) => sum + size, 0) !== x.shape[axis])
+    call.refuseShapes(x, ...results.map((result) => ({ ...x, ...result })));
   if (isUniform(x)) return results.map(({ shape }) => ({ value: x.value, shape }));
   if (sizes.length === 1) return [x];
   const values = call.graph.emitMany('Split', [call.full(x), call.graph.ints(sizes)], results, { axis: { int: axis } });
@@ -75,6 +79,8 @@ const unpack: Kernel = (call) => {
 };
 
 function concatAt(call: KernelCall, parts: readonly Operand[], axis: number): Operand {
+  const outside = ({ shape }: Operand) => shape.toSpliced(axis, 1).join();
+  if (parts.some((part) => parts[0] && outside(part) !== outside(parts[0]))) call.refuseShapes(...parts);
   const some = parts.filter(({ shape }) => sizeOf(shape) > 0);
   const [first = call.unsupported('of nothing'), ...others] = some.length > 0 ? some : parts;
   if (others.length === 0) return first;

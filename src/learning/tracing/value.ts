@@ -36,7 +36,8 @@ export type AttributeValue =
 /** One node of the ONNX graph. */
 export interface Operation {
   readonly type: string;
-  readonly inputs: readonly Value[];
+  /** replaced where an exported model is freed of the size of its batch */
+  inputs: readonly Value[];
   readonly outputs: Value[];
   readonly attributes: Attributes;
   /** the tfjs kernel that it is part of */

@@ -3,7 +3,7 @@ import { tf } from '../tf.ts';
 import { backendName, tracer } from './backend.ts';
 import { bytesOf, Graph } from './graph.ts';
 import { KernelCall, type Operand } from './kernel-call.ts';
-import type { Operation, TensorSpec, Value } from './value.ts';
+import { nextName, type Operation, type TensorSpec, type Value } from './value.ts';
 
 /**
  * What is done again and again: reads and assigns variables (its state), and makes named outputs of named inputs. It must do
@@ -26,9 +26,6 @@ export interface Traced {
   /** names of the variables that the step assigns */
   readonly updated: readonly string[];
 }
-
-/** The name of the output that holds a variable's value after the step. */
-export const nextName = (name: string): string => `next/${name}`;
 
 /**
  * Records a step: forward, gradients, updates. Variables, tensors and the backend are afterwards as they were before, also

@@ -28,8 +28,8 @@ export class Actor {
       if (!weight || !bias) break;
       this.#layers.push({ weight, bias, out: new Float64Array(bias.length) });
     }
-    this.#logStdScale = slices['logStdMultiplier'] ?? Float32Array.of(1);
-    this.#logStdOffset = slices['logStdOffset'] ?? Float32Array.of(0);
+    this.#logStdScale = slices.logStdMultiplier ?? Float32Array.of(1);
+    this.#logStdOffset = slices.logStdOffset ?? Float32Array.of(0);
   }
 
   /**

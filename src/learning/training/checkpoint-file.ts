@@ -79,7 +79,11 @@ export function writeWhole(path: string, parts: readonly Uint8Array[]): void {
     }
   } catch (error) {
     rmSync(partial, { force: true });
-    throw new EdgeError('fileUnreadable', `cannot write ${path}: ${messageOf(error)}`, 'make room, or look at the rights');
+    throw new EdgeError(
+      'fileUnreadable',
+      `cannot write ${path}: ${messageOf(error)}`,
+      'make room, or look at the rights',
+    );
   }
 }
 

@@ -68,7 +68,9 @@ export async function readRealData(options: RealDataOptions): Promise<RealData> 
   }
   const unknown = [
     ...(task !== null && ownTask === undefined ? [`${path} does not say which task its rewards are for`] : []),
-    ...(rate === undefined ? [`${path} does not say its rate; it is taken for ${decisionRate} decisions a second`] : []),
+    ...(rate === undefined
+      ? [`${path} does not say its rate; it is taken for ${decisionRate} decisions a second`]
+      : []),
   ];
   return { transitions, sha256: digestOf(transitions), warnings: [...source.warnings, ...unknown] };
 }

@@ -28,7 +28,10 @@ export const runConfigSchema = z.strictObject({
   gaps: z.array(z.string()),
   steps: count,
   /** the first of them; the others count up from it */
-  seed: z.int().min(-(2 ** 31)).max(2 ** 31 - 1),
+  seed: z
+    .int()
+    .min(-(2 ** 31))
+    .max(2 ** 31 - 1),
   seeds: z.int().min(1).max(64),
   engine: z.string(),
   evaluation: z.strictObject({

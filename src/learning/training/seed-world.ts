@@ -1,5 +1,5 @@
-import type { Environment } from '../../simulation/environments/environment.ts';
 import { EdgeError } from '../../errors.ts';
+import type { Environment } from '../../simulation/environments/environment.ts';
 import type { Actor } from './actor.ts';
 import { NoiseStream } from './noise.ts';
 import { TransitionMemory } from './transition-memory.ts';

@@ -67,11 +67,7 @@ export class TransitionMemory {
     return Math.min(this.added, this.capacity);
   }
 
-  add(
-    s: Float32Array,
-    a: Float32Array,
-    { reward, observation, terminated, truncated }: Outcome,
-  ): void {
+  add(s: Float32Array, a: Float32Array, { reward, observation, terminated, truncated }: Outcome): void {
     const row = this.added % this.capacity;
     this.#observations.set(s, row * this.observationSize);
     this.#actions.set(a, row * this.actionSize);

@@ -202,14 +202,25 @@ function isUniform(numbers: ArrayLike<number>, first: number): boolean {
 
 /** With a seed they would be the same in both traces, and then in every step. */
 function refuseRandom(): void {
-  const stack = new Error().stack ?? '';
-  const [, draw] = /\b(random\w*|truncatedNormal|multinomial)_ /.exec(stack) ?? [];
+  const draw = callers().find((name) => /^(random\w*|truncatedNormal|multinomial)_$/.test(name));
   if (draw === undefined) return;
   throw new EdgeError(
     'tracingFailed',
-    `the step draws random numbers (tf.${draw}): each run would get those of the trace`,
+    `the step draws random numbers (tf.${draw.slice(0, -1)}): each run would get those of the trace`,
     'draw them outside and make them an input of the step',
   );
+}
+
+/** Names of the functions on the stack; as text it would cost a look into source maps, many times per trace. */
+function callers(): string[] {
+  const { prepareStackTrace } = Error;
+  try {
+    Error.prepareStackTrace = (_error, sites) => sites.map((site) => site.getFunctionName() ?? '');
+    const names: unknown = new Error().stack;
+    return Array.isArray(names) ? names : [];
+  } finally {
+    Error.prepareStackTrace = prepareStackTrace;
+  }
 }
 
 /** The first line of the stack that is neither tfjs's nor the tracer's. */

@@ -2,8 +2,8 @@ import type { InferenceSession, Tensor, TypedTensor } from 'onnxruntime-node';
 import { EdgeError, messageOf } from '../../errors.ts';
 import { onnxRuntime } from '../../policy/runtime.ts';
 import { dataFor, type NamedData, type Runner, refuseUnknown, type StepInputs } from '../runner.ts';
-import { nextName, type Traced } from './trace.ts';
-import type { TensorData, TensorSpec } from './value.ts';
+import type { Traced } from './trace.ts';
+import { nextName, type TensorData, type TensorSpec } from './value.ts';
 
 /** What a runner needs to know of a trace; can be posted to another thread. */
 export type Program = Pick<Traced, 'model' | 'inputs' | 'outputs' | 'state' | 'updated'>;

@@ -87,6 +87,17 @@ export class KernelCall {
     );
   }
 
+  /** For what tfjs leaves to its kernels to check. */
+  refuseShapes(...operands: readonly Operand[]): never {
+    const shapes = operands.map(({ shape }) => `[${shape.join(', ')}]`).join(' and ');
+    throw new EdgeError('tracingFailed', `${this.#name} does not take ${shapes}`, 'mend the shapes in the step');
+  }
+
+  /** The shape that broadcasting gives. */
+  broadcast(...operands: readonly Operand[]): number[] {
+    return broadcastShape(operands.map(({ shape }) => shape)) ?? this.refuseShapes(...operands);
+  }
+
   /** An elementwise node on values that broadcasting brings together. */
   elementwise(
     type: string,
@@ -94,9 +105,11 @@ export class KernelCall {
     { dtype, attributes = {} }: { dtype?: ElementType; attributes?: Attributes } = {},
   ): Operand {
     const values = operands.map((operand) => operand.value);
-    const shape = broadcastShape(values.map((value) => value.shape));
+    const full = this.broadcast(...operands);
+    // Narrow values of shapes that fit, fit themselves.
+    const shape = broadcastShape(values.map((value) => value.shape)) ?? full;
     const value = this.graph.emit(type, values, { shape, dtype: dtype ?? values[0]?.dtype ?? 'float32' }, attributes);
-    return { value, shape: broadcastShape(operands.map((operand) => operand.shape)) };
+    return { value, shape: full };
   }
 
   /** A number as an operand. */
@@ -118,6 +131,7 @@ export class KernelCall {
 
   /** The value in another shape of the same size; one number stays one number. */
   reshape(operand: Operand, shape: readonly number[]): Operand {
+    if (sizeOf(operand.shape) !== sizeOf(shape)) return this.refuseShapes(operand, { ...operand, shape });
     if (operand.value.shape.length === 0) return { value: operand.value, shape };
     const full = this.full(operand);
     if (sameShape(full.shape, shape)) return { value: full, shape };

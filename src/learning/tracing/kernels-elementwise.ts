@@ -1,5 +1,5 @@
 import { isConstant, type Kernel, type KernelCall, type KernelTable, type Operand } from './kernel-call.ts';
-import { broadcastShape, type ElementType } from './value.ts';
+import type { ElementType } from './value.ts';
 
 const unary =
   (type: string, dtype?: ElementType): Kernel =>
@@ -19,9 +19,9 @@ const not =
   };
 
 /** The operand itself in the shape that the operation would have given it. */
-const passed = (kept: Operand, other: Operand): Operand => ({
+const passed = (call: KernelCall, kept: Operand, other: Operand): Operand => ({
   value: kept.value,
-  shape: broadcastShape([kept.shape, other.shape]),
+  shape: call.broadcast(kept, other),
 });
 
 /**
@@ -29,8 +29,8 @@ const passed = (kept: Operand, other: Operand): Operand => ({
  * one node that reads one byte per number, instead of two that read four.
  */
 export function multiply(call: KernelCall, a: Operand, b: Operand): Operand {
-  if (isConstant(a, 1)) return passed(b, a);
-  if (isConstant(b, 1)) return passed(a, b);
+  if (isConstant(a, 1)) return passed(call, b, a);
+  if (isConstant(b, 1)) return passed(call, a, b);
   const gateOf = ({ value }: Operand) => {
     const cast = value.operation;
     return cast?.type === 'Cast' && cast.inputs[0]?.dtype === 'bool' && value.dtype === 'float32'
@@ -120,7 +120,7 @@ const mod: Kernel = (call) => {
 const floorDivide: Kernel = (call) => {
   const [a, b] = [call.input('a'), call.input('b')];
   const quotient = call.elementwise('Div', [cast(call, a, 'float32'), cast(call, b, 'float32')]);
-  return cast(call, call.elementwise('Floor', [quotient]), a.value.dtype);
+  return cast(call, call.elementwise('Floor', [quotient]), 'int32');
 };
 
 const castKernel: Kernel = (call) => {
@@ -132,18 +132,18 @@ const castKernel: Kernel = (call) => {
 export const elementwiseKernels: KernelTable = {
   Add: (call) => {
     const [a, b] = [call.input('a'), call.input('b')];
-    if (isConstant(a, 0)) return passed(b, a);
-    if (isConstant(b, 0)) return passed(a, b);
+    if (isConstant(a, 0)) return passed(call, b, a);
+    if (isConstant(b, 0)) return passed(call, a, b);
     return call.elementwise('Add', [a, b]);
   },
   Sub: (call) => {
     const [a, b] = [call.input('a'), call.input('b')];
-    return isConstant(b, 0) ? passed(a, b) : call.elementwise('Sub', [a, b]);
+    return isConstant(b, 0) ? passed(call, a, b) : call.elementwise('Sub', [a, b]);
   },
   Multiply: (call) => multiply(call, call.input('a'), call.input('b')),
   RealDiv: (call) => {
     const [a, b] = [call.input('a'), call.input('b')];
-    return isConstant(b, 1) ? passed(a, b) : call.elementwise('Div', [a, b]);
+    return isConstant(b, 1) ? passed(call, a, b) : call.elementwise('Div', [a, b]);
   },
   AddN: (call) => {
     const [first = call.unsupported('of nothing'), ...others] = call.inputs();

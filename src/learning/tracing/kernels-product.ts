@@ -9,10 +9,14 @@ interface Turned {
 
 /** Two matrices, or two stacks of them; ONNX's Gemm turns its factors while it multiplies, MatMul leaves that to us. */
 export function product(call: KernelCall, a: Operand, b: Operand, { transposeA, transposeB }: Turned): Operand {
+  // tfjs leaves this check to the kernels.
+  const inner = [a.shape.at(transposeA ? -2 : -1), b.shape.at(transposeB ? -1 : -2)];
+  const stacks = broadcastShape([a.shape.slice(0, -2), b.shape.slice(0, -2)]);
+  if (inner[0] !== inner[1] || !stacks) return call.refuseShapes(a, b);
   const rank = Math.max(a.shape.length, b.shape.length);
   const rows = a.shape[a.shape.length - (transposeA ? 1 : 2)] ?? 1;
   const columns = b.shape[b.shape.length - (transposeB ? 2 : 1)] ?? 1;
-  const shape = [...broadcastShape([a.shape.slice(0, -2), b.shape.slice(0, -2)]), rows, columns];
+  const shape = [...stacks, rows, columns];
   const result = { shape, dtype: a.value.dtype };
   if (rank === 2 && (transposeA || transposeB)) {
     const attributes = { transA: { int: Number(transposeA) }, transB: { int: Number(transposeB) } };

@@ -7,8 +7,8 @@ interface Reduction {
   readonly keepDims: boolean;
 }
 
-const reductionOf = (call: KernelCall, x: Operand): Reduction => ({
-  axes: call.axes('axis', x.shape.length),
+const reductionOf = (call: KernelCall, x: Operand, axes = 'axis'): Reduction => ({
+  axes: call.axes(axes, x.shape.length),
   keepDims: call.flag('keepDims'),
 });
 
@@ -54,10 +54,10 @@ function sumAsProduct(call: KernelCall, x: Operand, { axes, keepDims }: Reductio
 }
 
 const reduce =
-  (type: string): Kernel =>
+  (type: string, axes = 'axis'): Kernel =>
   (call) => {
     const x = call.input('x');
-    const reduction = reductionOf(call, x);
+    const reduction = reductionOf(call, x, axes);
     const shape = reducedShape(x.shape, reduction);
     if (x.value.shape.length === 0) return { value: x.value, shape };
     if (countOf(x.shape, reduction) === 1) return call.reshape(x, shape);
@@ -121,7 +121,7 @@ export const reduceKernels: KernelTable = {
     return sum(call, x.value.dtype === 'bool' ? cast(call, x, 'int32') : x, reductionOf(call, x));
   },
   Mean: mean,
-  Max: reduce('ReduceMax'),
+  Max: reduce('ReduceMax', 'reductionIndices'),
   Min: reduce('ReduceMin'),
   Prod: (call) => {
     const x = call.input('x');

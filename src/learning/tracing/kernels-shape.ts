@@ -31,8 +31,11 @@ const transpose: Kernel = (call) => {
 
 const slice: Kernel = (call) => {
   const x = call.input('x');
-  const begin = call.numbers('begin');
-  const shape = call.numbers('size').map((size, axis) => (size < 0 ? (x.shape[axis] ?? 0) - (begin[axis] ?? 0) : size));
+  const [begin, size] = [call.numbers('begin'), call.numbers('size')];
+  const lengthOf = (axis: number) => ((size[axis] ?? -1) < 0 ? undefined : size[axis]);
+  const shape = x.shape.map((length, axis) => lengthOf(axis) ?? length - (begin[axis] ?? 0));
+  if (shape.some((size, axis) => size + (begin[axis] ?? 0) > (x.shape[axis] ?? 0)))
+    call.refuseShapes(x, { ...x, shape });
   if (isUniform(x)) return { value: x.value, shape };
   const cut = shape.map((_, axis) => axis).filter((axis) => shape[axis] !== x.shape[axis]);
   if (cut.length === 0) return x;
@@ -44,6 +47,8 @@ const slice: Kernel = (call) => {
 
 function splitAt(call: KernelCall, x: Operand, axis: number, sizes: readonly number[]): Operand[] {
   const results = sizes.map((size) => ({ shape: x.shape.with(axis, size), dtype: x.value.dtype }));
+  if (sizes.reduce((sum, size) => sum + size, 0) !== x.shape[axis])
+    call.refuseShapes(x, ...results.map((result) => ({ ...x, ...result })));
   if (isUniform(x)) return results.map(({ shape }) => ({ value: x.value, shape }));
   if (sizes.length === 1) return [x];
   const values = call.graph.emitMany('Split', [call.full(x), call.graph.ints(sizes)], results, { axis: { int: axis } });
@@ -74,6 +79,8 @@ const unpack: Kernel = (call) => {
 };
 
 function concatAt(call: KernelCall, parts: readonly Operand[], axis: number): Operand {
+  const outside = ({ shape }: Operand) => shape.toSpliced(axis, 1).join();
+  if (parts.some((part) => parts[0] && outside(part) !== outside(parts[0]))) call.refuseShapes(...parts);
   const some = parts.filter(({ shape }) => sizeOf(shape) > 0);
   const [first = call.unsupported('of nothing'), ...others] = some.length > 0 ? some : parts;
   if (others.length === 0) return first;
@@ -103,7 +110,8 @@ const tile: Kernel = (call) => {
   const x = call.input('x');
   const reps = call.numbers('reps');
   const shape = x.shape.map((size, axis) => size * (reps[axis] ?? 1));
-  if (isUniform(x) || reps.every((count) => count === 1)) return { value: x.value, shape };
+  // Along axes of size 1 it is broadcasting, which elementwise operations do by themselves.
+  if (isUniform(x) || reps.every((count, axis) => count === 1 || x.shape[axis] === 1)) return { value: x.value, shape };
   return whole(call.graph.emit('Tile', [call.full(x), call.graph.ints(reps)], { shape, dtype: x.value.dtype }));
 };
 
@@ -191,6 +199,23 @@ const fillKernel: Kernel = (call) => {
   return { ...call.constant(call.number('value'), dtype), shape: call.numbers('shape') };
 };
 
+/** Numbers that are known, as tfjs makes them. */
+const list = (call: KernelCall, numbers: readonly number[], dtype: ElementType): Operand =>
+  whole(call.graph.constant(arrayOf(numbers, dtype), [numbers.length], dtype));
+
+const range: Kernel = (call) => {
+  const [start, stop, step] = [call.number('start'), call.number('stop'), call.number('step')];
+  const length = Math.max(0, Math.ceil((stop - start) / step));
+  const numbers = Array.from({ length }, (_, at) => start + at * step);
+  return list(call, numbers, call.text('dtype', 'float32') === 'int32' ? 'int32' : 'float32');
+};
+
+const linSpace: Kernel = (call) => {
+  const [start, stop, count] = [call.number('start'), call.number('stop'), call.number('num')];
+  const numbers = Array.from({ length: count }, (_, at) => start + (at * (stop - start)) / Math.max(1, count - 1));
+  return list(call, numbers, 'float32');
+};
+
 const like =
   (number: number): Kernel =>
   (call) => {
@@ -210,7 +235,6 @@ export const shapeKernels: KernelTable = {
     );
   },
   ExpandDims: expandDims,
-  BroadcastTo: (call) => ({ value: call.input('x').value, shape: call.numbers('shape') }),
   Transpose: transpose,
   Slice: slice,
   SplitV: split,
@@ -224,6 +248,8 @@ export const shapeKernels: KernelTable = {
   PadV2: pad,
   Reverse: reverse,
   Fill: fillKernel,
+  Range: range,
+  LinSpace: linSpace,
   OnesLike: like(1),
   ZerosLike: like(0),
 };

@@ -3,7 +3,8 @@ import { tf } from '../tf.ts';
 import { backendName, tracer } from './backend.ts';
 import { bytesOf, Graph } from './graph.ts';
 import { KernelCall, type Operand } from './kernel-call.ts';
-import type { Operation, TensorSpec, Value } from './value.ts';
+import { type ProductSpec, productsIn } from './products.ts';
+import { nextName, type Operation, type TensorSpec, type Value } from './value.ts';
 
 /**
  * What is done again and again: reads and assigns variables (its state), and makes named outputs of named inputs. It must do
@@ -25,10 +26,9 @@ export interface Traced {
   readonly state: readonly TensorSpec[];
   /** names of the variables that the step assigns */
   readonly updated: readonly string[];
+  /** the matrix products in it, for measuring what they alone would cost */
+  readonly products: readonly ProductSpec[];
 }
-
-/** The name of the output that holds a variable's value after the step. */
-export const nextName = (name: string): string => `next/${name}`;
 
 /**
  * Records a step: forward, gradients, updates. Variables, tensors and the backend are afterwards as they were before, also
@@ -47,6 +47,7 @@ export function trace(step: Step, inputs: InputSpecs, variables: readonly tf.Var
     outputs: graph.outputs.slice(0, graph.outputs.length - countUpdated(state, changed)).map(outputSpec),
     state,
     updated: state.map(({ name }) => name).filter((name) => changed.has(nextName(name))),
+    products: productsIn(graph),
   };
 }
 

@@ -36,7 +36,8 @@ export type AttributeValue =
 /** One node of the ONNX graph. */
 export interface Operation {
   readonly type: string;
-  readonly inputs: readonly Value[];
+  /** replaced where an exported model is freed of the size of its batch */
+  inputs: readonly Value[];
   readonly outputs: Value[];
   readonly attributes: Attributes;
   /** the tfjs kernel that it is part of */
@@ -45,16 +46,25 @@ export interface Operation {
   readonly calledFrom: string | undefined;
 }
 
+/** The name of the output that holds a variable's value after the step. */
+export const nextName = (name: string): string => `next/${name}`;
+
 export const sizeOf = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1);
 
 export const sameShape = (a: readonly number[], b: readonly number[]): boolean =>
   a.length === b.length && a.every((size, axis) => size === b[axis]);
 
-/** The shape of an elementwise operation on these; tfjs has checked that they fit. */
-export function broadcastShape(shapes: readonly (readonly number[])[]): number[] {
+/** The shape of an elementwise operation on these; undefined if they do not fit. */
+export function broadcastShape(shapes: readonly (readonly number[])[]): number[] | undefined {
   const rank = Math.max(0, ...shapes.map((shape) => shape.length));
-  return Array.from({ length: rank }, (_, axis) => {
-    const sizes = shapes.map((shape) => shape[axis - rank + shape.length] ?? 1);
-    return sizes.find((size) => size !== 1) ?? 1;
-  });
+  const result = new Array<number>(rank).fill(1);
+  for (const shape of shapes) {
+    for (const [at, size] of shape.entries()) {
+      const axis = at + rank - shape.length;
+      if (size === 1 || size === result[axis]) continue;
+      if (result[axis] !== 1) return undefined;
+      result[axis] = size;
+    }
+  }
+  return result;
 }

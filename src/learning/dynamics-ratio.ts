@@ -71,17 +71,13 @@ export function discriminatorGradients(
   };
   const [realSa, realSas] = blurred(real, noise.real);
   const [simSa, simSas] = blurred(sim, noise.sim);
-  const counts = [real.s.shape.at(-2) ?? 0, sim.s.shape.at(-2) ?? 0];
   const sa = rows(realSa, simSa);
   const sas = rows(realSas, simSas);
+  const loss = (gap: tf.Tensor) => discriminatorLoss(gap, real.s.shape.at(-2) ?? 0, sim.s.shape.at(-2) ?? 0);
 
-  const loss = (logits: tf.Tensor): tf.Tensor => {
-    const [ofReal, ofSim] = tf.split(logits, counts, -2) as [tf.Tensor, tf.Tensor];
-    return discriminatorLoss(ofReal, ofSim);
-  };
   const { lossSa, lossSas, gradients } = gradientsOf([dSa.parameters, dSas.parameters], (ofSa, ofSas) => {
-    const l = discriminatorLogits(dSa.layout, ofSa as tf.Tensor, sa);
-    const g = discriminatorLogits(dSas.layout, ofSas as tf.Tensor, sas);
+    const l = logitGap(discriminatorLogits(dSa.layout, ofSa as tf.Tensor, sa));
+    const g = logitGap(discriminatorLogits(dSas.layout, ofSas as tf.Tensor, sas));
     const both = { lossSa: loss(l), lossSas: loss(tf.add(g, l)) };
     return { loss: tf.add(both.lossSa, both.lossSas), ...both };
   });

@@ -36,15 +36,19 @@ export function expectileLoss(target: tf.Tensor, v: tf.Tensor, quantile: number)
   return mean(tf.mul(weight, tf.square(error)));
 }
 
-/** −E_real[log p(real)] − E_sim[log p(sim)], p = softmax of the logits [B, 2] */
-export function discriminatorLoss(real: tf.Tensor, sim: tf.Tensor): tf.Tensor {
-  return tf.add(mean(tf.softplus(logitGap(real))), mean(tf.softplus(tf.neg(logitGap(sim)))));
+/**
+ * −E_real[log p(real)] − E_sim[log p(sim)] = E_real[softplus(gap)] + E_sim[softplus(−gap)], p = softmax of two logits
+ * @param gap logit of "sim" less that of "real" of every row, [B_real + B_sim], real rows first
+ */
+export function discriminatorLoss(gap: tf.Tensor, real: number, sim: number): tf.Tensor {
+  const perRow = (ofReal: number, ofSim: number) =>
+    tf.tensor1d(Array.from({ length: real + sim }, (_, row) => (row < real ? ofReal : ofSim)));
+  return tf.sum(tf.mul(tf.softplus(tf.mul(gap, perRow(1, -1))), perRow(1 / real, 1 / sim)), -1);
 }
 
 /** Logit of "sim" less that of "real", [B, 2] → [B]. */
 export function logitGap(logits: tf.Tensor): tf.Tensor {
-  const [real, sim] = tf.unstack(logits, logits.rank - 1) as [tf.Tensor, tf.Tensor];
-  return tf.sub(sim, real);
+  return tf.sum(tf.mul(logits, tf.tensor1d([-1, 1])), -1);
 }
 
 /** log Σ exp over the last axis, [.., n] → [..]; its gradient is the softmax, stated so because that is a shorter graph. */

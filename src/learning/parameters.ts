@@ -34,7 +34,9 @@ export class Layout {
     return Object.fromEntries(
       this.slices.map(({ name, shape }, index) => {
         const inserted = lead.length > 0 && shape.length === 1 ? [1] : [];
-        return [name, tf.reshape(pieces[index] as tf.Tensor, [...lead, ...inserted, ...shape])];
+        const piece = pieces[index] as tf.Tensor;
+        const wanted = [...lead, ...inserted, ...shape];
+        return [name, wanted.length === piece.rank ? piece : tf.reshape(piece, wanted)];
       }),
     );
   }

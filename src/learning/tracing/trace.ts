@@ -3,6 +3,7 @@ import { tf } from '../tf.ts';
 import { backendName, tracer } from './backend.ts';
 import { bytesOf, Graph } from './graph.ts';
 import { KernelCall, type Operand } from './kernel-call.ts';
+import { type ProductSpec, productsIn } from './products.ts';
 import { nextName, type Operation, type TensorSpec, type Value } from './value.ts';
 
 /**
@@ -25,6 +26,8 @@ export interface Traced {
   readonly state: readonly TensorSpec[];
   /** names of the variables that the step assigns */
   readonly updated: readonly string[];
+  /** the matrix products in it, for measuring what they alone would cost */
+  readonly products: readonly ProductSpec[];
 }
 
 /**
@@ -44,6 +47,7 @@ export function trace(step: Step, inputs: InputSpecs, variables: readonly tf.Var
     outputs: graph.outputs.slice(0, graph.outputs.length - countUpdated(state, changed)).map(outputSpec),
     state,
     updated: state.map(({ name }) => name).filter((name) => changed.has(nextName(name))),
+    products: productsIn(graph),
   };
 }
 

@@ -69,7 +69,7 @@ const mutants: readonly Mutant[] = [
   {
     mistake: 'discriminators with exchanged classes',
     file: 'losses.ts',
-    edits: [['return tf.sub(sim, real);', 'return tf.sub(real, sim);']],
+    edits: [['tf.tensor1d([-1, 1])', 'tf.tensor1d([1, -1])']],
     seenBy: ['darc'],
   },
   {
@@ -204,7 +204,7 @@ const mutants: readonly Mutant[] = [
     edits: [
       [
         '  const { lossSa, lossSas, gradients } =',
-        '  const fixed = discriminatorLogits(dSa.layout, dSa.parameters, sa);\n  const { lossSa, lossSas, gradients } =',
+        '  const fixed = logitGap(discriminatorLogits(dSa.layout, dSa.parameters, sa));\n  const { lossSa, lossSas, gradients } =',
       ],
       ['lossSas: loss(tf.add(g, l))', 'lossSas: loss(tf.add(g, fixed))'],
     ],
@@ -333,8 +333,9 @@ const project = join(source, '..');
 const workshop = mkdtempSync(join(tmpdir(), 'mutants-'));
 const cases = vectorFiles.flatMap((file) => readTrainingCase(file) ?? []).sort((a, b) => sizeOf(a) - sizeOf(b));
 
+/** roughly how long it takes */
 function sizeOf({ dims }: TrainingCase): number {
-  return dims.steps * dims.batchPerSource * dims.obs * Number.parseInt(dims.arch, 10);
+  return dims.steps * dims.batchPerSource * dims.obs;
 }
 
 /** The learning room as it is, but for one mistake, beside everything that it imports. */

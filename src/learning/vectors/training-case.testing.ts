@@ -95,8 +95,8 @@ function* arraysOf(agent: Agent, set: NetworkSet): Generator<[string, Followed, 
 }
 
 function agentOf({ case: name, dims, init }: TrainingCase): Agent {
-  const hidden = dims.arch.split('-').map(Number);
-  const discriminatorHidden = dims.dHidden > 0 ? [dims.dHidden, dims.dHidden] : [1];
+  const hidden = hiddenOf(init.policy);
+  const discriminatorHidden = init.dSa ? hiddenOf(init.dSa) : [1];
   const agent = new Agent({
     sizes: { observation: dims.obs, action: dims.act, hidden, discriminatorHidden },
     random: [() => 0.5],
@@ -112,6 +112,15 @@ function agentOf({ case: name, dims, init }: TrainingCase): Agent {
     tensor.dispose();
   }
   return agent;
+}
+
+/** Widths of the hidden layers, from the shapes of all weights but the last. */
+function hiddenOf(network: NetworkSet[string] | undefined): number[] {
+  const weights = Object.entries(typeof network === 'object' ? network : {}).filter(([name]) => /^W\d+$/.test(name));
+  return weights
+    .sort(([one], [other]) => Number(one.slice(1)) - Number(other.slice(1)))
+    .slice(0, -1)
+    .map(([, array]) => (typeof array === 'number' ? 1 : (array.shape[0] ?? 0)));
 }
 
 function algorithmOf(given: TrainingCase, agent: Agent): { step: TrainingStep; inputs: StepInputs } {

@@ -12,7 +12,7 @@ export const vectorsDirectory =
 
 /** Every file of the folder, whatever it is called. */
 export const vectorFiles = readdirSync(vectorsDirectory)
-  .filter((file) => file.endsWith('.json.gz'))
+  .filter((file) => /\.json(\.gz)?$/.test(file) && file !== 'index.json')
   .sort();
 
 const special: Readonly<Record<string, number>> = { '-inf': -Infinity, inf: Infinity, nan: Number.NaN };
@@ -46,8 +46,6 @@ const trainingSchema = z.object({
   dims: z.object({
     obs: z.int(),
     act: z.int(),
-    arch: z.string(),
-    dHidden: z.int(),
     batchPerSource: z.int(),
     dBatchPerSource: z.int(),
     steps: z.int(),
@@ -76,7 +74,8 @@ export type TrainingCase = z.output<typeof trainingSchema>;
 
 /** The JSON of one file. */
 export function readVectors(file: string): unknown {
-  return JSON.parse(gunzipSync(readFileSync(join(vectorsDirectory, file))).toString('utf8'));
+  const bytes = readFileSync(join(vectorsDirectory, file));
+  return JSON.parse((file.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString('utf8'));
 }
 
 const algorithmOf = (json: unknown) => z.object({ algorithm: z.string() }).parse(json).algorithm;

@@ -7,6 +7,7 @@ import { registerDemo } from './commands/demo/demo.ts';
 import { registerDoctor } from './commands/doctor.ts';
 import { registerEstop } from './commands/estop.ts';
 import { registerFailsafe } from './commands/failsafe.ts';
+import { registerGap } from './commands/gap.ts';
 import { registerGateway } from './commands/gateway.ts';
 import { registerInit } from './commands/init.ts';
 import { registerKeys } from './commands/keys.ts';
@@ -41,6 +42,7 @@ registerReplay(program);
 registerPolicy(program);
 registerDemo(program);
 registerRobotSim(program);
+registerGap(program);
 
 try {
   await program.parseAsync();

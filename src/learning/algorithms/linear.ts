@@ -11,11 +11,11 @@ export interface LinearOptions {
   readonly environment: Environment;
   /** of everything that is drawn */
   readonly seed: number;
-  /** candidates of one generation; default 24 */
+  /** candidates of one generation; default 16 */
   readonly population?: number;
-  /** of them, how many the next generation is drawn around; default 6 */
+  /** of them, how many the next generation is drawn around; default 4 */
   readonly elite?: number;
-  /** default 20 */
+  /** default 10 */
   readonly generations?: number;
   /** episodes that each candidate plays, the same for all of a generation; default 2 */
   readonly episodes?: number;
@@ -48,7 +48,7 @@ const firstExtra = 0.2;
  * @throws TypeError where the observation is not the paper's four numbers, or the action not one
  */
 export function tuneLinear(options: LinearOptions): LinearLaw {
-  const { environment, seed, population = 24, elite = 6, generations = 20, episodes = 2 } = options;
+  const { environment, seed, population = 16, elite = 4, generations = 10, episodes = 2 } = options;
   if (environment.observationNames.join() !== 'x,v,pitch,pitchRate' || environment.actionSize !== 1) {
     throw new TypeError(`${environment.name} does not have the observation x, v, pitch, pitchRate and one action`);
   }

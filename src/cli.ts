@@ -24,6 +24,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   replay: async () => (await import('./commands/replay.ts')).registerReplay,
   policy: async () => (await import('./commands/policy.ts')).registerPolicy,
   gap: async () => (await import('./commands/gap.ts')).registerGap,
+  evaluate: async () => (await import('./commands/evaluate.ts')).registerEvaluate,
   train: async () => (await import('./commands/train.ts')).registerTrain,
   demo: async () => (await import('./commands/demo/demo.ts')).registerDemo,
   'robot-sim': async () => (await import('./commands/robot-sim.ts')).registerRobotSim,

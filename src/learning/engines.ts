@@ -9,6 +9,8 @@ import { WorkerRunner } from './tracing/worker-runner.ts';
 export interface EngineOptions {
   /** whether `onnx` runs in this thread, which it then blocks; default false */
   readonly inThisThread?: boolean;
+  /** of `onnx` in a thread of its own; default true, see `GraphRunnerOptions` */
+  readonly flushDenormals?: boolean;
 }
 
 type Opener = (program: StepProgram, options: EngineOptions) => Promise<Runner>;
@@ -16,10 +18,10 @@ type Opener = (program: StepProgram, options: EngineOptions) => Promise<Runner>;
 /** The engines that run the same step. */
 const openers = {
   /** traced into one ONNX graph, run by ONNX Runtime on one thread */
-  onnx: async ({ step, inputs, variables }, { inThisThread = false }) => {
+  onnx: async ({ step, inputs, variables }, { inThisThread = false, flushDenormals = true }) => {
     const traced = trace(step, inputs, variables);
-    const create = inThisThread ? GraphRunner.create : WorkerRunner.create;
-    return create(traced, stateOf(variables));
+    const state = stateOf(variables);
+    return inThisThread ? GraphRunner.create(traced, state) : WorkerRunner.create(traced, state, { flushDenormals });
   },
   /** tfjs in plain JavaScript: a hundred times slower, and what the others are checked against */
   cpu: async (program) => new EagerRunner(program, 'cpu'),

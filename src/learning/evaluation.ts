@@ -40,16 +40,31 @@ export interface Evaluation {
 
 /** Lets a controller act in an environment, one episode a seed. The environment is left in the last one. */
 export function evaluate(environment: Environment, controller: Controller, options: EvaluationOptions): Evaluation {
+  const measured = episodesOf(environment, options).map((episode) => {
+    rollOut(environment, controller, episode);
+    return measure(environment, episode.seed);
+  });
+  return resultsOf(environment, measured);
+}
+
+/** The episodes of an evaluation. */
+export function episodesOf(environment: Environment, options: EvaluationOptions): RollOut[] {
   const { seconds = 30, start = 'rest' } = options;
-  const seeds =
-    typeof options.seeds === 'number' ? Array.from({ length: options.seeds }, (_, i) => i + 1) : options.seeds;
   const { balances, episodeSteps, stepSeconds } = environment;
   const decisions = balances ? Math.round(seconds / stepSeconds) : episodeSteps;
-  const measured = seeds.map((seed) => {
-    rollOut(environment, controller, { seed, start, decisions });
-    const { returned, seconds: survived, maxAbsX, rmsSpeedError, rmsPitch, rmsTorque } = environment.tally;
-    return { seed, return: returned, survived, maxAbsX, rmsSpeedError, rmsPitch, rmsTorque };
-  });
+  const seeds =
+    typeof options.seeds === 'number' ? Array.from({ length: options.seeds }, (_, i) => i + 1) : options.seeds;
+  return seeds.map((seed) => ({ seed, start, decisions }));
+}
+
+/** What the environment's tally says of the episode that it has just been through. */
+export function measure({ tally }: Environment, seed: number) {
+  const { returned, seconds: survived, maxAbsX, rmsSpeedError, rmsPitch, rmsTorque } = tally;
+  return { seed, return: returned, survived, maxAbsX, rmsSpeedError, rmsPitch, rmsTorque };
+}
+
+/** Results of all episodes. */
+export function resultsOf({ balances }: Environment, measured: readonly ReturnType<typeof measure>[]): Evaluation {
   const mean = (of: (run: (typeof measured)[number]) => number) =>
     measured.reduce((sum, run) => sum + of(run), 0) / measured.length;
   const rms = (of: (run: (typeof measured)[number]) => number) => Math.sqrt(mean((run) => of(run) ** 2));

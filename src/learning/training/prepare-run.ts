@@ -106,7 +106,8 @@ export async function prepareRun(config: RunConfig, options: PrepareOptions): Pr
         ),
         variables: agent.variables,
       },
-      { inThisThread: options.inThisThread ?? false },
+      // The floor of u is a number of that kind, on purpose.
+      { inThisThread: options.inThisThread ?? false, flushDenormals: recipe.h2o.gap.gate !== 'floor' },
     ).catch((error: unknown) => {
       agent.dispose();
       throw error;

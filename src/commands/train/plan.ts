@@ -10,8 +10,8 @@ import { rowsOf } from '../../learning/training/prepare-run.ts';
 import { readRealData } from '../../learning/training/real-data.ts';
 import { type RunConfig, runConfigSchema } from '../../learning/training/run-config.ts';
 import { robotTask } from '../../learning/training/worlds.ts';
+import { readYamlData } from '../../learning/training/yaml-data.ts';
 import { taskByName } from '../../robot/tasks/tasks.ts';
-import { readYamlFile } from '../../yaml-file.ts';
 import { revision } from '../context.ts';
 import type { TrainOptions } from '../train.ts';
 
@@ -121,7 +121,7 @@ function algorithmOf(given: string | undefined): AlgorithmName {
 function recipeOf({ recipe: name, set = [], asPublished: published }: TrainOptions, environment: string): Recipe {
   const isFile = name.includes('/') || /\.ya?ml$/.test(name);
   const named = environment === 'half-cheetah' && (name === 'paper' || name === 'edge') ? 'paper-halfcheetah' : name;
-  const recipe = isFile ? readYamlFile(name, recipeSchema, 'configInvalid') : recipeByName(named);
+  const recipe = isFile ? readYamlData(name, recipeSchema, 'configInvalid') : recipeByName(named);
   return adjustRecipe(published ? asPublished(recipe) : recipe, changesOf(set));
 }
 

@@ -49,7 +49,9 @@ export function encodeCheckpoint({ step, state, arrays }: Checkpoint): Uint8Arra
   json.copy(start, 12);
   const parts: Buffer[] = [start];
   for (const [, { buffer, byteOffset, byteLength }] of entries) {
-    parts.push(Buffer.from(buffer, byteOffset, byteLength), Buffer.alloc(padded(byteLength) - byteLength));
+    // Nothing of no length: the sum of an empty part is zero, whatever came before it.
+    if (byteLength > 0) parts.push(Buffer.from(buffer, byteOffset, byteLength));
+    if (byteLength % 8 > 0) parts.push(Buffer.alloc(padded(byteLength) - byteLength));
   }
   const end = Buffer.alloc(4);
   end.writeUInt32LE(parts.reduce((sum, part) => crc32(part, sum), 0));

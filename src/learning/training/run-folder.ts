@@ -12,9 +12,10 @@ import {
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { EdgeError, messageOf } from '../../errors.ts';
-import { readYamlFile } from '../../yaml-file.ts';
+
 import { CheckpointFolder, writeWhole } from './checkpoint-file.ts';
 import { type RunConfig, runConfigSchema } from './run-config.ts';
+import { readYamlData } from './yaml-data.ts';
 
 /**
  * The folder of a run: `config.yaml`, `metrics.jsonl`, `checkpoints/`, `curves.svg`, `policies/`. Lines of metrics hold no
@@ -61,7 +62,7 @@ export class RunFolder {
 
   /** @throws EdgeError `fileUnreadable` when there is no run, `trainingInvalid` with the line of what is wrong in its config */
   static open(path: string): { readonly folder: RunFolder; readonly config: RunConfig } {
-    const config = readYamlFile(join(path, 'config.yaml'), runConfigSchema, 'trainingInvalid');
+    const config = readYamlData(join(path, 'config.yaml'), runConfigSchema, 'trainingInvalid');
     return { folder: new RunFolder(path), config };
   }
 

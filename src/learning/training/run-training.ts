@@ -56,6 +56,7 @@ export async function runTraining(options: RunOptions): Promise<{ readonly done:
       await training.recall({ ...newest, state });
       folder.openMetrics(metricsBytes);
     } else {
+      refuseUnreadable(folder);
       folder.openMetrics();
     }
     options.onStart?.(training.updates);
@@ -80,4 +81,15 @@ function withLastGood({ message, remedy, cause }: EdgeError, folder: RunFolder):
   const last = folder.checkpoints.list().at(-1);
   const kept = last === undefined ? 'there was no checkpoint yet' : `${last} is good`;
   return new EdgeError('trainingDiverged', `${message}; ${kept}`, remedy, { cause });
+}
+
+/** To begin again from nothing, and write over what a person may still mend, is not what was asked for. */
+function refuseUnreadable(folder: RunFolder): void {
+  const checkpoints = folder.checkpoints.list();
+  if (checkpoints.length === 0) return;
+  throw new EdgeError(
+    'checkpointInvalid',
+    `none of the ${checkpoints.length} checkpoints of ${folder.path} can be read`,
+    'bring one back from a copy, or remove them to begin again',
+  );
 }

@@ -87,6 +87,11 @@ function freeBatch(one: Graph, other: Graph): void {
     const again = counterparts[at];
     if (!again || again.type !== operation.type) refuse(`operation ${at}`);
     if (JSON.stringify(again.attributes) !== JSON.stringify(operation.attributes)) refuse(`${operation.kernel}`);
+    const follows = (value: Value | undefined, partner: Value | undefined) => `${value?.shape}` !== `${partner?.shape}`;
+    const mixes =
+      operation.inputs.some((value, index) => follows(value, again.inputs[index])) &&
+      !operation.outputs.some((value, index) => follows(value, again.outputs[index]));
+    if (mixes) refuse(`${operation.kernel} takes its rows together`);
     for (const [index, value] of operation.inputs.entries()) {
       const partner = again.inputs[index];
       if (!value.data || (partner?.data && bytesOf(value.data).equals(bytesOf(partner.data)))) continue;

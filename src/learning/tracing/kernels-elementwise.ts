@@ -50,6 +50,12 @@ export function multiply(call: KernelCall, a: Operand, b: Operand): Operand {
   return call.elementwise('Mul', [a, b]);
 }
 
+/** What this is the negative of, if it was made so. */
+const negated = ({ value, shape }: Operand): Operand | undefined => {
+  const before = value.operation?.type === 'Neg' ? value.operation.inputs[0] : undefined;
+  return before && { value: before, shape };
+};
+
 const numbers: Readonly<Record<ElementType, number>> = { float32: 1, int32: 6, int64: 7, bool: 9 };
 
 export function cast(call: KernelCall, x: Operand, to: ElementType): Operand {
@@ -134,7 +140,10 @@ export const elementwiseKernels: KernelTable = {
     const [a, b] = [call.input('a'), call.input('b')];
     if (isConstant(a, 0)) return passed(call, b, a);
     if (isConstant(b, 0)) return passed(call, a, b);
-    return call.elementwise('Add', [a, b]);
+    // Gradients are full of these: a + (−b)
+    const [minusA, minusB] = [negated(a), negated(b)];
+    if (minusB) return call.elementwise('Sub', [a, minusB]);
+    return minusA ? call.elementwise('Sub', [b, minusA]) : call.elementwise('Add', [a, b]);
   },
   Sub: (call) => {
     const [a, b] = [call.input('a'), call.input('b')];

@@ -27,23 +27,32 @@ export function sum(call: KernelCall, x: Operand, reduction: Reduction): Operand
     return { value: total.value, shape };
   }
   if (count === 1) return call.reshape(x, shape);
-  const product = sumAsProduct(call, x, reduction);
-  if (product) return product;
+  if (isProduct(x, reduction)) return sumAsProduct(call, x, reduction);
   const inputs = [call.full(x), call.graph.ints(reduction.axes)];
   const keepdims = { int: reduction.keepDims ? 1 : 0 };
   return { value: call.graph.emit('ReduceSum', inputs, { shape, dtype: x.value.dtype }, { keepdims }), shape };
+}
+
+function rowsOf({ shape }: Operand, axes: readonly number[]) {
+  const last = shape.length - 1;
+  return {
+    isSecondLast: axes.length === 1 && axes[0] === last - 1,
+    isAllButLast: axes.length === last && !axes.includes(last),
+  };
+}
+
+/** Whether a sum is better written as a product. */
+function isProduct(x: Operand, { axes }: Reduction): boolean {
+  const { isSecondLast, isAllButLast } = rowsOf(x, axes);
+  return x.value.dtype === 'float32' && x.shape.length >= 2 && (isSecondLast || isAllButLast);
 }
 
 /**
  * Sums along the rows of a matrix, or of each of a stack of matrices, are a product with a row of ones: the runtime's
  * products are several times faster than its sums over an axis that is not the last.
  */
-function sumAsProduct(call: KernelCall, x: Operand, { axes, keepDims }: Reduction): Operand | undefined {
-  if (x.value.dtype !== 'float32') return undefined;
-  const rank = x.shape.length;
-  const isSecondLast = axes.length === 1 && axes[0] === rank - 2;
-  const isAllButLast = axes.length === rank - 1 && !axes.includes(rank - 1);
-  if (rank < 2 || !(isSecondLast || isAllButLast)) return undefined;
+function sumAsProduct(call: KernelCall, x: Operand, { axes, keepDims }: Reduction): Operand {
+  const { isSecondLast, isAllButLast } = rowsOf(x, axes);
   const [last = 1] = x.shape.slice(-1);
   const rows = isAllButLast && !isSecondLast ? call.reshape(x, [sizeOf(x.shape) / last, last]) : x;
   const count = rows.shape[rows.shape.length - 2] ?? 1;
@@ -89,10 +98,15 @@ const argument =
   };
 
 const mean: Kernel = (call) => {
-  const x = call.input('x');
+  const x = cast(call, call.input('x'), 'float32');
   const reduction = reductionOf(call, x);
-  const total = sum(call, cast(call, x, 'float32'), reduction);
-  return multiply(call, total, call.constant(1 / countOf(x.shape, reduction)));
+  const count = countOf(x.shape, reduction);
+  if (x.value.shape.length === 0 || count === 1 || isProduct(x, reduction)) {
+    return multiply(call, sum(call, x, reduction), call.constant(1 / count));
+  }
+  const shape = reducedShape(x.shape, reduction);
+  const attributes = { axes: { ints: reduction.axes }, keepdims: { int: reduction.keepDims ? 1 : 0 } };
+  return { value: call.graph.emit('ReduceMean', [call.full(x)], { shape, dtype: 'float32' }, attributes), shape };
 };
 
 const softmax: Kernel = (call) => {

@@ -254,14 +254,14 @@ describe('what a traced kernel computes is what the eager one computes, gradient
   it('of one tensor', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(size, { maxLength: 4 }), seed, (shape, start) => check(unary, [shape], start)),
-      { numRuns: 5 },
+      { numRuns: 3 },
     );
   });
 
   it('of two tensors in shapes that broadcasting brings together', async () => {
     await fc.assert(
       fc.asyncProperty(fitting, seed, ([a = [], b = []], start) => check(binary, [a, b], start)),
-      { numRuns: 15 },
+      { numRuns: 10 },
     );
   });
 
@@ -299,7 +299,7 @@ describe('what a traced kernel computes is what the eager one computes, gradient
           start,
         ),
       ),
-      { numRuns: 20 },
+      { numRuns: 12 },
     );
     await check(
       products,

@@ -4,7 +4,7 @@ import { Agent } from './agent.ts';
 import type { AlgorithmName } from './algorithms/algorithms.ts';
 import { algorithms } from './algorithms/algorithms.ts';
 import type { NetworkSizes } from './networks.ts';
-import { inputShapes, type StepInputs, type TrainingStep } from './training-step.ts';
+import { inputShapes, type StepNeeds, type TrainingStep } from './training-step.ts';
 
 /** Small enough for the eager backend. */
 export const smallSizes: NetworkSizes = { observation: 3, action: 2, hidden: [8, 8], discriminatorHidden: [8, 8] };
@@ -67,7 +67,7 @@ export function testAgent(name: string, seeds: readonly number[], sizes = smallS
 }
 
 interface AnyAlgorithm {
-  inputs(settings: unknown, sizes: NetworkSizes): StepInputs;
+  inputs(settings: unknown, sizes: NetworkSizes): StepNeeds;
   step(agent: Agent, settings: unknown): TrainingStep;
 }
 

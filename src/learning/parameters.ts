@@ -54,6 +54,10 @@ export class Layout {
   }
 }
 
+/** The vector of one seed out of [K, size]; a view, not a copy. */
+export const ofSeed = (flat: Float32Array, { size }: Layout, seed: number): Float32Array =>
+  flat.subarray(seed * size, (seed + 1) * size);
+
 export const elements = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1);
 
 /** Slices of a dense network: `W0 b0 W1 b1 …`, each name after `prefix`. */

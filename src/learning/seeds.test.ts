@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { testAgent, testInputs, testStep } from './agents.testing.ts';
 import { type AlgorithmName, algorithmNames } from './algorithms/algorithms.ts';
-import { elements } from './parameters.ts';
+import { elements, ofSeed } from './parameters.ts';
 import { traced } from './vectors/traced.testing.ts';
 import { type Engine, eager } from './vectors/training-case.testing.ts';
 
@@ -55,6 +55,11 @@ describe('several seeds in one step', () => {
       const expected = alone.flatMap((agent) => [...(agent.variables[index]?.dataSync() ?? [])]);
       expect(variable.size, variable.name).toBe(expected.length);
       expect(furthest(variable.dataSync<'float32'>(), expected), variable.name).toBeLessThan(2e-5);
+    });
+    const ofGroup = group.policy.parameters.dataSync<'float32'>();
+    alone.forEach(({ policy }, seed) => {
+      const own = [...policy.parameters.dataSync()];
+      expect(furthest(ofSeed(ofGroup, policy.layout, seed), own)).toBeLessThan(2e-5);
     });
     for (const agent of [group, ...alone]) agent.dispose();
   });

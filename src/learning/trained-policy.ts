@@ -1,12 +1,13 @@
 import { EdgeError } from '../errors.ts';
 import type { ManifestDraft, ObservationSpec } from '../policy/manifest.ts';
-import { buildMlpPolicy } from '../policy/onnx-mlp.ts';
 import { goldenPairs } from '../policy/runtime.ts';
 import type { Robot } from '../robot/robot.ts';
 import type { Task } from '../robot/tasks/task.ts';
 import type { AlgorithmName } from './algorithms/algorithms.ts';
-import { layouts, type NetworkSizes } from './networks.ts';
+import { dense, layouts, type NetworkSizes } from './networks.ts';
 import type { Recipe } from './recipes/recipe.ts';
+import { tf } from './tf.ts';
+import { exportModel } from './tracing/export-model.ts';
 
 /** Least and greatest raw value of a term in what the policy was trained on, with what is allowed beyond. */
 export type TermRanges = Readonly<Partial<Record<'x' | 'v' | 'pitch' | 'pitchRate', readonly [number, number]>>>;
@@ -42,20 +43,27 @@ export function policyModel(sizes: NetworkSizes, parameters: Float32Array): Uint
       'take an earlier checkpoint: training has failed since',
     );
   }
-  const slices = layout.read(parameters);
-  const layers = [...sizes.hidden, 2 * sizes.action].map((_, index) => ({
-    weights: slices[`W${index}`] ?? [],
-    bias: slices[`b${index}`] ?? [],
-  }));
-  const last = layers.pop();
-  if (!last) throw new EdgeError('modelInvalid', 'the policy has no layers', 'give it at least one');
-  // The last layer's right half is log σ.
-  const { action } = sizes;
-  const mean = {
-    weights: Array.from(last.weights).filter((_, at) => at % (2 * action) < action),
-    bias: Array.from(last.bias).slice(0, action),
-  };
-  return buildMlpPolicy([...layers, mean]);
+  const numbers = layout.read(parameters);
+  const { hidden, action } = sizes;
+  return tf.tidy(() => {
+    const weights = layout.slices.map(({ name, shape }) => {
+      const whole = tf.tensor(numbers[name] ?? [], [...shape]);
+      // The last layer's right half is log σ.
+      const isLast = name === `W${hidden.length}` || name === `b${hidden.length}`;
+      return [
+        name,
+        isLast
+          ? tf.slice(
+              whole,
+              shape.map(() => 0),
+              [...shape.slice(0, -1), action],
+            )
+          : whole,
+      ] as const;
+    });
+    const mean = Object.fromEntries(weights);
+    return exportModel((observation) => tf.tanh(dense(observation, mean)), sizes);
+  });
 }
 
 export interface TrainedPolicy {

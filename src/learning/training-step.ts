@@ -1,5 +1,6 @@
 import { EdgeError } from '../errors.ts';
 import type { Agent } from './agent.ts';
+import type { StepProgram } from './eager-runner.ts';
 import type { NetworkSizes } from './networks.ts';
 import type { tf } from './tf.ts';
 
@@ -16,7 +17,7 @@ export type TrainingStep = (inputs: Readonly<Tensors>) => Tensors;
 export type Source = 'real' | 'sim';
 
 /** What a step must be given, so that one loop can serve every algorithm. */
-export interface StepInputs {
+export interface StepNeeds {
   /** `NAME/s`, `/a`, `/sNext` and, unless `transitionsOnly`, `/r` and `/done` of so many rows, drawn with replacement */
   readonly batches: Readonly<
     Record<string, { readonly from: Source; readonly rows: number; readonly transitionsOnly?: true }>
@@ -39,12 +40,12 @@ export interface Batch {
 /** An algorithm: what it must be given and what it does with it. */
 export interface Algorithm<Settings> {
   readonly name: string;
-  inputs(settings: Settings, sizes: NetworkSizes): StepInputs;
+  inputs(settings: Settings, sizes: NetworkSizes): StepNeeds;
   step(agent: Agent, settings: Settings): TrainingStep;
 }
 
 /** Name and shape of every input, with K in front where there are several seeds. */
-export function inputShapes(inputs: StepInputs, sizes: NetworkSizes, seeds = 1): Record<string, number[]> {
+export function inputShapes(inputs: StepNeeds, sizes: NetworkSizes, seeds = 1): Record<string, number[]> {
   const lead = seeds === 1 ? [] : [seeds];
   const shapes: Record<string, number[]> = { lr: [], step: [] };
   for (const [name, { rows, transitionsOnly }] of Object.entries(inputs.batches)) {
@@ -58,6 +59,15 @@ export function inputShapes(inputs: StepInputs, sizes: NetworkSizes, seeds = 1):
   for (const [name, shape] of Object.entries({ ...inputs.normals, ...inputs.uniforms }))
     shapes[name] = [...lead, ...shape];
   return shapes;
+}
+
+/** A step of an agent, ready for `openEngine`. */
+export function stepProgram(agent: Agent, step: TrainingStep, needs: StepNeeds): StepProgram {
+  const shapes = inputShapes(needs, agent.sizes, agent.seeds);
+  const inputs = Object.fromEntries(
+    Object.entries(shapes).map(([name, shape]) => [name, { shape, dtype: 'float32' as const }]),
+  );
+  return { step, inputs, variables: agent.variables };
 }
 
 /** Reads inputs by name; a missing one is named. */

@@ -45,11 +45,11 @@ export function buildLinearPolicy({ weights, bias }: LinearPolicy): Uint8Array {
   });
 }
 
-export function floats(name: string, dims: number[], values: readonly number[]): OnnxTensor {
+function floats(name: string, dims: number[], values: readonly number[]): OnnxTensor {
   return { name, dims, data_type: float32Type, float_data: [...values] };
 }
 
-export function batchOf(name: string, width: number): OnnxValue {
+function batchOf(name: string, width: number): OnnxValue {
   const shape = { dim: [{ dim_param: 'batch' }, { dim_value: width }] };
   return { name, type: [{ tensor_type: [{ elem_type: float32Type, shape: [shape] }] }] };
 }

@@ -6,7 +6,7 @@ import { type AlgorithmName, algorithms } from '../algorithms/algorithms.ts';
 import type { DiscriminatorSettings, Moments } from '../dynamics-ratio.ts';
 import type { NetworkSizes } from '../networks.ts';
 import { changes, momentsOf, nextStateSigma } from '../statistics.ts';
-import type { StepInputs, TrainingStep } from '../training-step.ts';
+import type { StepNeeds, TrainingStep } from '../training-step.ts';
 import type { Recipe } from './recipe.ts';
 
 /** Rows of the real data as the networks see them, one after the other: [N·dS], [N·dA], [N·dS]. */
@@ -22,7 +22,7 @@ export function networkSizes(recipe: Recipe, observation: ObservationSpec, actio
 }
 
 export interface PreparedStep {
-  readonly inputs: StepInputs;
+  readonly inputs: StepNeeds;
   step(agent: Agent): TrainingStep;
 }
 
@@ -110,7 +110,7 @@ function discriminatorSettings({ discriminators }: Recipe, sizes: NetworkSizes, 
 const divisible = ({ mean, std }: Moments): Moments => ({ mean, std: std.map((each) => (each > 1e-9 ? each : 1)) });
 
 interface Bindable<Settings> {
-  inputs(settings: Settings, sizes: NetworkSizes): StepInputs;
+  inputs(settings: Settings, sizes: NetworkSizes): StepNeeds;
   step(agent: Agent, settings: Settings): TrainingStep;
 }
 const bind = <Settings>(algorithm: Bindable<Settings>, settings: Settings, sizes: NetworkSizes): PreparedStep => ({

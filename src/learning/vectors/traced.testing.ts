@@ -1,21 +1,16 @@
+import { openEngine } from '../engines.ts';
 import { tf } from '../tf.ts';
-import { GraphRunner } from '../tracing/graph-runner.ts';
-import { trace } from '../tracing/trace.ts';
 import type { Engine } from './training-case.testing.ts';
 
-/** The step as one ONNX graph in ONNX Runtime; denormals kept, since the authors' floor of u is one. */
+/** The step as one ONNX graph in ONNX Runtime. In this thread denormals are kept, of which the authors' floor of u is one. */
 export const traced: Engine = async (agent, step, shapes) => {
   const { variables } = agent;
-  const specs = Object.fromEntries(
+  const inputs = Object.fromEntries(
     Object.entries(shapes).map(([name, shape]) => [name, { shape, dtype: 'float32' as const }]),
   );
-  const program = trace(step, specs, variables);
-  const state = Object.fromEntries(
-    variables.map((variable) => [variable.name, variable.dataSync<'float32'>().slice()]),
-  );
-  const runner = await GraphRunner.create(program, state);
-  return async (inputs) => {
-    const outputs = await runner.run(inputs);
+  const runner = await openEngine('onnx', { step, inputs, variables }, { inThisThread: true });
+  return async (given) => {
+    const outputs = await runner.run(given);
     const next = await runner.getState();
     for (const variable of variables) {
       const tensor = tf.tensor(next[variable.name] ?? [], variable.shape);

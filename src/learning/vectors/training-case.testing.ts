@@ -4,7 +4,7 @@ import { algorithms } from '../algorithms/algorithms.ts';
 import type { DiscriminatorSettings } from '../dynamics-ratio.ts';
 import type { Layout } from '../parameters.ts';
 import { tf } from '../tf.ts';
-import { inputShapes, type StepInputs, type TrainingStep } from '../training-step.ts';
+import { inputShapes, type StepNeeds, type TrainingStep } from '../training-step.ts';
 import { authorsMetrics } from './authors-metrics.testing.ts';
 import { type ExpectedStep, type NetworkSet, type TrainingCase, transposed } from './vector-files.testing.ts';
 
@@ -123,7 +123,7 @@ function hiddenOf(network: NetworkSet[string] | undefined): number[] {
     .map(([, array]) => (typeof array === 'number' ? 1 : (array.shape[0] ?? 0)));
 }
 
-function algorithmOf(given: TrainingCase, agent: Agent): { step: TrainingStep; inputs: StepInputs } {
+function algorithmOf(given: TrainingCase, agent: Agent): { step: TrainingStep; inputs: StepNeeds } {
   const { config, dims } = given;
   const number = (key: string) => value(config, key, 'number');
   const flag = (key: string) => value(config, key, 'boolean');
@@ -229,7 +229,7 @@ const fixed: Readonly<Record<string, unknown>> = {
 };
 
 interface Bindable<Settings> {
-  inputs(settings: Settings, sizes: Agent['sizes']): StepInputs;
+  inputs(settings: Settings, sizes: Agent['sizes']): StepNeeds;
   step(agent: Agent, settings: Settings): TrainingStep;
 }
 function bind<Settings>(algorithm: Bindable<Settings>, settings: Settings, agent: Agent) {

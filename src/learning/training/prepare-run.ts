@@ -7,6 +7,7 @@ import { openEngine } from '../engines.ts';
 import { evaluate } from '../evaluation.ts';
 import type { NetworkSizes } from '../networks.ts';
 import { prepareStep, type RealRows } from '../recipes/settings.ts';
+import { stepProgram } from '../training-step.ts';
 import { Learner, withPolicy } from './learner.ts';
 import { type RunConfig, seedsOf } from './run-config.ts';
 import { SeedWorld } from './seed-world.ts';
@@ -99,13 +100,7 @@ export async function prepareRun(config: RunConfig, options: PrepareOptions): Pr
     const feed = new StepFeed(prepared.inputs, sizes, seeds.length);
     const runner = await openEngine(
       config.engine,
-      {
-        step: withPolicy(agent, prepared.step(agent)),
-        inputs: Object.fromEntries(
-          Object.entries(feed.shapes).map(([name, shape]) => [name, { shape, dtype: 'float32' as const }]),
-        ),
-        variables: agent.variables,
-      },
+      stepProgram(agent, withPolicy(agent, prepared.step(agent)), prepared.inputs),
       // The floor of u is a number of that kind, on purpose.
       { inThisThread: options.inThisThread ?? false, flushDenormals: recipe.h2o.gap.gate !== 'floor' },
     ).catch((error: unknown) => {

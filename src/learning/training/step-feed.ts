@@ -1,7 +1,7 @@
 import type { NetworkSizes } from '../networks.ts';
 import { elements } from '../parameters.ts';
 import type { NamedData } from '../runner.ts';
-import { inputShapes, type Source, type StepInputs } from '../training-step.ts';
+import { inputShapes, type Source, type StepNeeds } from '../training-step.ts';
 import type { NoiseStream } from './noise.ts';
 import type { BatchMemory, TransitionMemory } from './transition-memory.ts';
 import type { View } from './view.ts';
@@ -26,7 +26,7 @@ export class StepFeed {
   readonly #lr: Float32Array;
   readonly #step: Float32Array;
 
-  constructor(inputs: StepInputs, sizes: NetworkSizes, seeds: number) {
+  constructor(inputs: StepNeeds, sizes: NetworkSizes, seeds: number) {
     this.shapes = inputShapes(inputs, sizes, seeds);
     const arrays: Record<string, Float32Array> = Object.fromEntries(
       Object.entries(this.shapes).map(([name, shape]) => [name, new Float32Array(elements(shape))]),

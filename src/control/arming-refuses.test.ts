@@ -89,6 +89,28 @@ describe('arming looks at what the MCU said of itself', () => {
   });
 });
 
+describe('arming looks at the joints and the rate', () => {
+  it.each([0, 1, 2, 3])('and is refused while encoder %i of the legs is a whole turn off, either way', (joint) => {
+    for (const turn of [-3, 3].map((value) => Math.sign(value) * Math.min(2 * Math.PI, Math.abs(value)))) {
+      const legPosition: Sensors['legPosition'] = [0, 0, 0, 0];
+      legPosition[joint] = turn;
+      expect(inTheWay({ legPosition })).toBe('not-armed: joint-limit');
+    }
+  });
+
+  it.each([
+    [10_000, 'half of'],
+    [5500, 'nine tenths of'],
+    [2500, 'twice'],
+  ])('and is refused at a frame every %i µs, %s the rate that the MCU has announced', (period) => {
+    const loop = controlLoop();
+    const wire = new McuWire({ period });
+    for (let frame = 0; frame < 300; frame++) loop.push(wire.sensors());
+    expect(loop.enter()?.code).toContain('rate');
+    expect(loop.control.safety.robotState).toBe('disarmed');
+  });
+});
+
 describe('arming looks at the limits of the task', () => {
   it('and not only at those of the robot: standing still is no way to drive', () => {
     const { enter, control } = controlLoopAtRest();

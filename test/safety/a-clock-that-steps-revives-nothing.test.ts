@@ -26,29 +26,30 @@ async function stranger(path: string) {
   };
 }
 
-it.each([
-  ['a year back', -31_536_000_000],
-  ['a year on', 31_536_000_000],
-])('a wall clock that steps %s makes no old order good again, and makes no good order old', async (_, milliseconds) => {
+it('a wall clock that steps a year back or on makes no old order good again, and makes no good order old', async () => {
   const robot = await runningRobot();
   const { operator } = robot.folder;
   const ask = await stranger(robot.folder.controlSocket);
+  let counter = Date.now();
   const order = async () => {
     const { challenge, robot: name } = await ask({ request: 'challenge' });
-    const said = { robot: String(name), challenge: String(challenge), counter: Date.now() + 1e6 };
+    counter += 1000;
+    const said = { robot: String(name), challenge: String(challenge), counter };
     return signCommand({ ...said, command: { name: 'mode', mode: MOVING } }, operator);
   };
   const used = await order();
   expect(await ask({ request: 'command', envelope: used })).toMatchObject({ ok: true });
-  const open = await order();
 
-  await tellTrouble(robot.folder, { clock: milliseconds });
-  await robot.advance(0.1);
-  expect((await robot.status())?.reasons.map(({ id }) => id)).toContain('clock-step');
-  expect(await ask({ request: 'command', envelope: used })).toMatchObject({
-    refusal: { code: 'challenge-unknown-or-used' },
-  });
-  // Its challenge is ten seconds of the monotonic clock old at most.
-  expect(await ask({ request: 'command', envelope: open })).toMatchObject({ ok: true });
+  for (const year of [-1, 1]) {
+    const open = await order();
+    await tellTrouble(robot.folder, { clock: year * 31_536_000_000 });
+    await robot.advance(0.1);
+    expect((await robot.status())?.reasons.map(({ id }) => id)).toContain('clock-step');
+    expect(await ask({ request: 'command', envelope: used })).toMatchObject({
+      refusal: { code: 'challenge-unknown-or-used' },
+    });
+    // Its challenge lives for ten seconds of the monotonic clock.
+    expect(await ask({ request: 'command', envelope: open })).toMatchObject({ ok: true });
+  }
   expect(robot.judge.violations).toEqual([]);
 });

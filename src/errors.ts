@@ -37,6 +37,9 @@ export const ErrorCode = {
   segmentUnreadable: 701,
   auditInvalid: 702,
   replayDiffers: 703,
+  // 8xx: datasets
+  datasetInvalid: 800,
+  datasetNotWritten: 801,
 } as const;
 
 export type ErrorCodeName = keyof typeof ErrorCode;

@@ -1,6 +1,9 @@
 import type { Command } from 'commander';
 import { EdgeError } from '../errors.ts';
 import { type DirectoryReport, type SegmentReport, verifyDirectory } from '../recording/verify.ts';
+import { registerExport } from './dataset/export.ts';
+import { registerImport } from './dataset/import.ts';
+import { registerMerge } from './dataset/merge.ts';
 import { say, sayJson } from './output.ts';
 
 export function registerDataset(program: Command): void {
@@ -17,6 +20,9 @@ export function registerDataset(program: Command): void {
     .argument('<folder>', 'where segments are')
     .option('--json', 'print one JSON object as the last line')
     .action(list);
+  registerExport(dataset);
+  registerImport(dataset);
+  registerMerge(dataset);
 }
 
 async function verify(folder: string, options: { json?: boolean }): Promise<void> {

@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { type LogRow, parseLog, readLog } from '../dataset/log/read-log.ts';
 import { EdgeError } from '../errors.ts';
 import { RESOLUTION } from '../protocol/messages.gen.ts';
 import { loadRobot } from '../robot/robot.ts';
 import { TestHost } from './host.testing.ts';
-import { type LogRow, Playback, parseLog, readLog } from './playback.ts';
+import { Playback } from './playback.ts';
 import { VirtualMcu } from './virtual-mcu.ts';
 
 const robot = loadRobot('wheel-legged');

@@ -1,3 +1,4 @@
+import { readLog } from '../dataset/log/read-log.ts';
 import { EdgeError } from '../errors.ts';
 import type { Exchange } from './exchange-log.ts';
 import { Agenda } from './faults/agenda.ts';
@@ -6,7 +7,7 @@ import { FaultInjector } from './faults/inject.ts';
 import { LinkFault } from './faults/link-fault.ts';
 import { loadGaps } from './gap.ts';
 import type { Plant } from './plant.ts';
-import { Playback, readLog } from './playback.ts';
+import { Playback } from './playback.ts';
 import type { RobotSimOptions } from './robot-sim-options.ts';
 import type { FaultRequest } from './sim-requests.ts';
 import { SimulatedRobot } from './simulated-robot.ts';

@@ -1,10 +1,10 @@
+import { type LogRow, readLog } from '../../dataset/log/read-log.ts';
 import { EdgeError } from '../../errors.ts';
 import type { Row } from '../../messages/row.ts';
 import { RESOLUTION } from '../../protocol/messages.gen.ts';
 import { loadRobot, type Robot } from '../../robot/robot.ts';
 import { taskByName } from '../../robot/tasks/tasks.ts';
 import { activeConditions } from '../../safety/failsafe-table.ts';
-import { type LogRow, readLog } from '../../simulation/playback.ts';
 import { RowCheck } from './row-check.ts';
 import type { Stage } from './stage.ts';
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { EdgeError } from '../errors.ts';
 import { loadRobot, modelsDirectory } from '../robot/robot.ts';
-import { composeGaps, type Gap, loadGaps, noGap } from './gap.ts';
+import { composeGaps, drawGap, type Gap, loadGaps, noGap, rangesOf, readGap } from './gap.ts';
 import { Sensors, WheelDrives } from './imperfections.ts';
 import { Random } from './random.ts';
 import { SimulatedRobot } from './simulated-robot.ts';
@@ -31,7 +31,8 @@ const errorOf = (action: () => unknown): EdgeError => {
 describe('dynamics gaps', () => {
   it('that ship all load, alone and together', () => {
     const names = readdirSync(join(modelsDirectory, 'gaps')).map((file) => file.replace(/\.yaml$/, ''));
-    expect(names.sort()).toEqual(['friction-0.3x', 'gravity-2x', 'joint-noise', 'none', 'twin-d']);
+    expect(names.sort()).toEqual(['friction-0.3x', 'gravity-2x', 'joint-noise', 'none', 'randomised', 'twin-d']);
+    names.splice(names.indexOf('randomised'), 1);
     for (const name of names) expect(loadGaps([name])).toHaveProperty('gravityScale');
     expect(loadGaps(['none'])).toEqual(noGap);
     expect(loadGaps(names)).toMatchObject({ gravityScale: 2, frictionScale: 0.3, actionNoise: 1, pitchBias: 0.08 });
@@ -48,6 +49,39 @@ describe('dynamics gaps', () => {
     expect(errorOf(() => loadGaps([fileWith('slope: 0\nmassScale: -1')])).message).toMatch(/gap\.yaml:4: massScale/);
     expect(errorOf(() => loadGaps([fileWith('slope: steep')])).message).toMatch(/gap\.yaml:3: slope/);
     expect(errorOf(() => loadGaps(['no-such-gap']))).toMatchObject({ codeName: 'fileUnreadable' });
+  });
+
+  it('hold ranges, drawn uniformly by the seed in whatever order the lines stand', () => {
+    const lines = ['slope: { min: -0.1, max: 0.3 }', 'gravityScale: { min: 1, max: 2 }', 'massScale: 1.5'];
+    const [one, other] = [lines, [...lines].reverse()].map((order) => readGap(fileWith(order.join('\n'))));
+    if (!one || !other) throw new Error('no gap');
+    expect(rangesOf(one).sort()).toEqual(['gravityScale', 'slope']);
+    const drawn = Array.from({ length: 2000 }, (_, seed) => drawGap([one], new Random(seed)));
+    expect(drawGap([other], new Random(5))).toEqual(drawn[5]);
+    expect(drawn.every(({ massScale, frictionScale }) => massScale === 1.5 && frictionScale === 1)).toBe(true);
+    const slopes = drawn.map(({ slope }) => slope).sort((a, b) => a - b);
+    expect(slopes[0]).toBeGreaterThanOrEqual(-0.1);
+    expect(slopes.at(-1)).toBeLessThan(0.3);
+    for (const quarter of [1, 2, 3]) expect(slopes[quarter * 500]).toBeCloseTo(-0.1 + 0.1 * quarter, 1);
+    expect(drawn[0]?.gravityScale).not.toBe(drawn[1]?.gravityScale);
+    // with another gap beside it
+    expect(drawGap([one, readGap('twin-d')], new Random(5))).toMatchObject({
+      ...drawn[5],
+      ...loadGaps(['twin-d']),
+      massScale: 1.5,
+      slope: drawn[5]?.slope,
+      gravityScale: drawn[5]?.gravityScale,
+    });
+  });
+
+  it('that hold ranges are refused where there are no episodes, and by line where they are none', () => {
+    expect(errorOf(() => loadGaps(['none', 'randomised']))).toMatchObject({ codeName: 'gapInvalid' });
+    expect(errorOf(() => loadGaps(['randomised'])).message).toMatch(/randomised\.yaml: massScale is a range/);
+    const refusal = (text: string) => errorOf(() => readGap(fileWith(text))).message;
+    expect(refusal('slope: { min: 0.2, max: 0.1 }')).toMatch(/gap\.yaml:3: slope: min is above max/);
+    expect(refusal('slope: 0\nmassScale: { min: -1, max: 1 }')).toMatch(/gap\.yaml:4: massScale\.min: must be above 0/);
+    expect(refusal('slope: { min: 0.1 }')).toMatch(/gap\.yaml:3: slope\.max/);
+    expect(refusal('slope: { min: 0, max: 0.1, step: 1 }')).toMatch(/step/);
   });
 
   it('change in the physics what they say', async () => {

@@ -28,6 +28,9 @@ export class DelayLine<T> {
 /** [ms] to steps of 1 kHz. */
 const steps = (milliseconds: number) => Math.round(milliseconds);
 
+/** Age of a reading [ms], whole. */
+export const sensorDelay = (robot: Robot, gap: Gap): number => steps(robot.twin.sensorDelay + gap.extraSensorDelay);
+
 /**
  * From the torque that the MCU commands to the torque at the wheels, at 1 kHz: delay, motor constant, action noise. The delay is the
  * wheel drives'; the legs' servo runs inside their own drives.
@@ -58,7 +61,9 @@ export class WheelDrives {
       this.#disturbance = this.#noise * this.#random.gaussian();
     }
     this.#step += 1;
-    const [left, right] = this.#delay.shift(commanded);
+    const delayed = this.#delay.shift(commanded);
+    if (this.#noise === 0 && this.#constant === 1) return delayed;
+    const [left, right] = delayed;
     return [this.#disturb(left) * this.#constant, this.#disturb(right) * this.#constant];
   }
 
@@ -79,15 +84,16 @@ export class Sensors<T extends Readings> {
   readonly #delay: DelayLine<T>;
   #aged: T;
 
-  constructor(robot: Robot, gap: Gap, random: Random, first: T) {
+  /** @param delay readings that are taken before one comes out; left out: one a millisecond is taken */
+  constructor(robot: Robot, gap: Gap, random: Random, first: T, delay = sensorDelay(robot, gap)) {
     this.#robot = robot;
     this.#skew = gap.pitchBias === 0 ? undefined : pitched(gap.pitchBias);
     this.#random = random;
-    this.#delay = new DelayLine(steps(robot.twin.sensorDelay + gap.extraSensorDelay), first);
+    this.#delay = new DelayLine(delay, first);
     this.#aged = first;
   }
 
-  /** Takes the ideal readings, once a millisecond. */
+  /** Takes the ideal readings. */
   take(ideal: T): void {
     this.#aged = this.#delay.shift(ideal);
   }

@@ -50,10 +50,18 @@ export interface TwinOptions {
   readonly robot: Robot;
   /** the part of it that is physics applies here: gravity, friction, mass, slope; `Imperfections` takes the rest */
   readonly gap?: Gap;
+  /** wheels that turn without any friction of their own, as a trainer's simulator has them; a gap's `dryFriction` still adds */
+  readonly frictionless?: boolean;
 }
 
 const jointNames = ['hipLeft', 'kneeLeft', 'hipRight', 'kneeRight', 'wheelLeft', 'wheelRight'] as const;
 const settleSteps = 1500;
+/**
+ * From the stance of another gap: nine time constants of the legs' servo. What is left is how the tyres creep, which a new twin has not
+ * ended either: under twice the gravity the two differ by 5 mrad at the hip.
+ */
+const resettleSteps = 300;
+const none = [0, 0, 0] as const;
 
 /** The robot in MuJoCo, ideal sensors and motors, 1 kHz. Same inputs, same bits. */
 export class Twin {
@@ -61,21 +69,21 @@ export class Twin {
   readonly robot: Robot;
   /** [s] of one step */
   readonly timestep: number;
-  /** height of the hip axis in stance, legs sagging under the weight [m] */
-  readonly stanceHeight: number;
-  /** orientation of an upright torso facing along x, in the floor's frame: on a slope the floor is what leans */
-  readonly upright: Quaternion;
-  /** of the whole robot [N] */
-  readonly weight: number;
-  /** what goes wrong with body and ground while it runs */
-  readonly faults: BodyFaults;
+  readonly #stance: readonly number[];
+  readonly #whole: ModelConstants;
+  readonly #nominal: Float64Array;
   #views: StateViews;
+  #gap: Gap;
+  #stanceHeight = 0;
+  #upright: Quaternion;
+  #weight: number;
+  #faults: BodyFaults;
   readonly #torso: number;
   readonly #wheels: readonly [number, number];
   readonly #position: readonly number[];
   readonly #velocity: readonly number[];
   readonly #accelerometer: number;
-  readonly #settled: Float64Array;
+  #settled: Float64Array;
   #axleX = 0;
   #axleY = 0;
   #speed = 0;
@@ -93,13 +101,52 @@ export class Twin {
     this.#velocity = joints.map((joint) => constants.jointVelocity[joint] ?? 0);
     this.#accelerometer = constants.sensorAddress[model.id('sensor', 'acceleration')] ?? 0;
     this.timestep = constants.timestep;
-    this.upright = pitched(gap.slope);
-    this.weight = this.#applyGap(gap);
-    this.faults = new BodyFaults(model, this.#torso, [this.#velocity[4] ?? 0, this.#velocity[5] ?? 0]);
+    const { hipStance, kneeStance } = options.robot.legs;
+    this.#stance = [hipStance, kneeStance, hipStance, kneeStance];
+    this.#whole = copyConstants(model, options.frictionless ? [this.#velocity[4] ?? 0, this.#velocity[5] ?? 0] : []);
+    this.#gap = gap;
+    this.#upright = pitched(gap.slope);
+    this.#weight = this.#applyGap(gap);
+    this.#faults = this.#wholeFaults();
     this.#views = model.views();
-    this.#settled = this.#settle();
-    this.stanceHeight = this.#views.position[2] ?? 0;
+    this.#nominal = this.#settled = this.#settle();
+    this.#stanceHeight = this.#views.position[2] ?? 0;
     this.reset();
+  }
+
+  /** height of the hip axis in stance, legs sagging under the weight [m] */
+  get stanceHeight(): number {
+    return this.#stanceHeight;
+  }
+
+  /** orientation of an upright torso facing along x, in the floor's frame: on a slope the floor is what leans */
+  get upright(): Quaternion {
+    return this.#upright;
+  }
+
+  /** of the whole robot [N] */
+  get weight(): number {
+    return this.#weight;
+  }
+
+  /** what goes wrong with body and ground while it runs */
+  get faults(): BodyFaults {
+    return this.#faults;
+  }
+
+  /**
+   * Another gap in place of the present one, for an episode that draws its own; `reset` comes next. What follows depends on the gap
+   * alone, not on the ones before. The legs settle for a fifth of the time that a new twin takes, from its stance.
+   */
+  changeGap(gap: Gap): void {
+    const same = physics.every((key) => gap[key] === this.#gap[key]);
+    if (same && this.#settled !== this.#nominal) return;
+    this.#gap = gap;
+    this.#upright = pitched(gap.slope);
+    this.#weight = this.#applyGap(gap);
+    this.#faults = this.#wholeFaults();
+    this.#settled = this.#settle(this.#nominal);
+    this.#stanceHeight = this.#fresh().position[2] ?? 0;
   }
 
   /** @throws EdgeError `fileUnreadable`, `simulatorMissing`, `modelNotLoadable` */
@@ -134,10 +181,33 @@ export class Twin {
    * @throws Error when the state is no longer a number
    */
   step(torques: Torques, grip?: Grip): void {
-    const { control, bodyForce, position } = this.#fresh();
+    const { control } = this.#fresh();
     for (let leg = 0; leg < 4; leg++) control[leg] = (torques.legs[leg] ?? 0) + (grip?.legs[leg] ?? 0);
     control[4] = torques.wheels[0];
     control[5] = torques.wheels[1];
+    this.#advance(grip);
+  }
+
+  /**
+   * One step of 1 ms with the legs held in stance by the motor controller's servo, as in `step` with the torques of `servoLegs`, bit by
+   * bit. Allocates nothing.
+   * @param wheels [N·m] left, right
+   */
+  drive(wheels: readonly [number, number]): void {
+    const { control, position, velocity } = this.#fresh();
+    const { stiffness, damping, torqueLimit } = this.robot.legs;
+    for (let leg = 0; leg < 4; leg++) {
+      const error = (this.#stance[leg] ?? 0) - this.#joint(position, leg);
+      const wanted = stiffness * error - damping * (velocity[this.#velocity[leg] ?? 0] ?? 0);
+      control[leg] = Math.max(-torqueLimit, Math.min(torqueLimit, wanted));
+    }
+    control[4] = wheels[0];
+    control[5] = wheels[1];
+    this.#advance(undefined);
+  }
+
+  #advance(grip: Grip | undefined): void {
+    const { control, bodyForce, position } = this.#fresh();
     // MuJoCo would take zero for it, without a word
     if (!control.every(Number.isFinite)) throw new Error(`a torque is not a number: ${control.join(', ')}`);
     const at = 6 * this.#torso;
@@ -146,7 +216,7 @@ export class Twin {
     bodyForce[at] = (grip?.force[0] ?? 0) + pushed;
     bodyForce[at + 1] = grip?.force[1] ?? 0;
     bodyForce[at + 2] = grip?.force[2] ?? 0;
-    bodyForce.set(grip?.torque ?? [0, 0, 0], at + 3);
+    bodyForce.set(grip?.torque ?? none, at + 3);
     this.model.step();
     this.#measureSpeed();
     if (!Number.isFinite(position[2])) throw new Error('the simulated state is not a number: the physics has diverged');
@@ -187,6 +257,11 @@ export class Twin {
     };
   }
 
+  /** true rate about the body's y axis [rad/s] */
+  get pitchRate(): number {
+    return this.#fresh().velocity[4] ?? 0;
+  }
+
   /** Of the torso, in the floor's frame, as a hand feels it. */
   pose(): TorsoPose {
     const { position, velocity } = this.#fresh();
@@ -206,8 +281,14 @@ export class Twin {
     this.model.delete();
   }
 
+  #wholeFaults(): BodyFaults {
+    return new BodyFaults(this.model, this.#torso, [this.#velocity[4] ?? 0, this.#velocity[5] ?? 0]);
+  }
+
   #applyGap(gap: Gap): number {
-    const { gravity, geomFriction, bodyMass, bodyInertia, bodyCenter, dofFrictionLoss } = this.model.constants();
+    const constants = this.model.constants();
+    for (const name of changeable) constants[name].set(this.#whole[name]);
+    const { gravity, geomFriction, bodyMass, bodyInertia, bodyCenter, dofFrictionLoss } = constants;
     const fall = Math.hypot(...gravity) * gap.gravityScale;
     gravity.set([-fall * Math.sin(gap.slope), 0, -fall * Math.cos(gap.slope)]);
     // sliding, torsional, rolling friction of each geom: all of them, since a contact takes the larger of two
@@ -223,19 +304,24 @@ export class Twin {
     return fall * bodyMass.reduce((sum, mass) => sum + mass, 0);
   }
 
-  /** Lets the legs sag under a torso that is kept upright; the state that `reset` starts from. */
-  #settle(): Float64Array {
-    const { hipStance, kneeStance } = this.robot.legs;
-    const stance = [hipStance, kneeStance, hipStance, kneeStance];
-    this.model.reset();
+  /**
+   * Lets the legs sag under a torso that is kept upright; the state that `reset` starts from.
+   * @param from a settled state of another gap
+   */
+  #settle(from?: Float64Array): Float64Array {
+    const stance = this.#stance;
+    if (from) this.model.restore(from);
+    else this.model.reset();
     const { position, velocity } = this.#fresh();
-    stance.forEach((angle, joint) => {
-      position[this.#position[joint] ?? 0] = angle;
-    });
+    if (!from) {
+      stance.forEach((angle, joint) => {
+        position[this.#position[joint] ?? 0] = angle;
+      });
+    }
     position.set(this.upright, 3);
     this.model.forward();
     const start = this.pose().position;
-    for (let i = 0; i < settleSteps; i++) {
+    for (let i = 0; i < (from ? resettleSteps : settleSteps); i++) {
       const pose = this.pose();
       // held against tipping and rolling away, free to sink
       const target: Vector = [start[0], start[1], pose.position[2]];
@@ -263,9 +349,10 @@ export class Twin {
   }
 
   #measureSpeed(): void {
-    const [x, y] = this.#axle();
     const { bodyPosition } = this.#fresh();
     const [left, right] = this.#wheels;
+    const x = ((bodyPosition[3 * left] ?? 0) + (bodyPosition[3 * right] ?? 0)) / 2;
+    const y = ((bodyPosition[3 * left + 1] ?? 0) + (bodyPosition[3 * right + 1] ?? 0)) / 2;
     // the axle points left; forward is a quarter turn from it, whichever way the torso hangs
     const across = (bodyPosition[3 * left] ?? 0) - (bodyPosition[3 * right] ?? 0);
     const along = (bodyPosition[3 * left + 1] ?? 0) - (bodyPosition[3 * right + 1] ?? 0);
@@ -290,4 +377,31 @@ export class Twin {
     if (this.#views.detached) this.#views = this.model.views();
     return this.#views;
   }
+}
+
+/** What a gap changes in the model. */
+const changeable = ['gravity', 'geomFriction', 'bodyMass', 'bodyInertia', 'bodyCenter', 'dofFrictionLoss'] as const;
+type ModelConstants = Readonly<Record<(typeof changeable)[number], Float64Array>>;
+/** The keys of a gap that the physics knows; drives and sensors take the rest. */
+const physics = [
+  'gravityScale',
+  'frictionScale',
+  'massScale',
+  'dryFriction',
+  'centerOfMassShift',
+  'slope',
+] as const satisfies readonly (keyof Gap)[];
+
+function copyConstants(model: MujocoModel, frictionless: readonly number[]): ModelConstants {
+  const constants = model.constants();
+  const dofFrictionLoss = constants.dofFrictionLoss.slice();
+  for (const dof of frictionless) dofFrictionLoss[dof] = 0;
+  return {
+    gravity: constants.gravity.slice(),
+    geomFriction: constants.geomFriction.slice(),
+    bodyMass: constants.bodyMass.slice(),
+    bodyInertia: constants.bodyInertia.slice(),
+    bodyCenter: constants.bodyCenter.slice(),
+    dofFrictionLoss,
+  };
 }

@@ -41,6 +41,10 @@ export const ErrorCode = {
   datasetInvalid: 800,
   datasetNotWritten: 801,
   figuresMissing: 802,
+  // 9xx: learning
+  tracingFailed: 900,
+  engineUnavailable: 901,
+  stepInvalid: 902,
 } as const;
 
 export type ErrorCodeName = keyof typeof ErrorCode;

@@ -87,6 +87,11 @@ export interface OnnxTensor {
 }
 export interface OnnxAttribute {
   name: string;
+  /** one of `attributeTypes` */
+  type?: number;
+  f?: number;
+  i?: number;
+  ints?: number[];
   t?: OnnxTensor[];
   tensors?: OnnxTensor[];
   g?: unknown[];
@@ -131,6 +136,8 @@ export interface OnnxModel {
 
 /** `data_type` and `elem_type` of single precision. */
 export const float32Type = 1;
+/** `type` of attributes that we write */
+export const attributeTypes = { float: 1, int: 2, ints: 7 } as const;
 /** `data_location` of a tensor whose values stand in another file. */
 export const externalLocation = 1;
 

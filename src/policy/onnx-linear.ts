@@ -11,7 +11,7 @@ export interface LinearPolicy {
 /** Operator set of the models that we write; ONNX Runtime has known it since 1.12. */
 export const writtenOpset = 17;
 /** the format version that came with that operator set */
-const irVersion = 8;
+export const writtenIrVersion = 8;
 
 /** A linear policy as ONNX: observation [batch, n] → Gemm → Clip → action [batch, m]. */
 export function buildLinearPolicy({ weights, bias }: LinearPolicy): Uint8Array {
@@ -22,7 +22,7 @@ export function buildLinearPolicy({ weights, bias }: LinearPolicy): Uint8Array {
     weights.map((row) => row[column] ?? 0),
   ).flat();
   return encodeModel({
-    ir_version: irVersion,
+    ir_version: writtenIrVersion,
     producer_name: 'h2o-edge',
     opset_import: [{ domain: '', version: writtenOpset }],
     graph: [

@@ -148,7 +148,7 @@ const sessionOptions: InferenceSession.SessionOptions = {
 };
 
 /** The runtime's Linux build sends usage data unless this is set before it is loaded; so nothing else may import it first. */
-function onnxRuntime() {
+export function onnxRuntime() {
   process.env.ORT_DISABLE_TELEMETRY = '1';
   return import('onnxruntime-node');
 }

@@ -1,0 +1,124 @@
+import type { InferenceSession, Tensor, TypedTensor } from 'onnxruntime-node';
+import { EdgeError, messageOf } from '../../errors.ts';
+import { onnxRuntime } from '../../policy/runtime.ts';
+import { dataFor, type NamedData, type Runner, refuseUnknown, type StepInputs } from '../runner.ts';
+import type { Traced } from './trace.ts';
+import { nextName, type TensorData, type TensorSpec } from './value.ts';
+
+/** What a runner needs to know of a trace; can be posted to another thread. */
+export type Program = Pick<Traced, 'model' | 'inputs' | 'outputs' | 'state' | 'updated'>;
+
+export interface GraphRunnerOptions {
+  /**
+   * Whether numbers below the smallest normal one count as zero. The moments of weights that no longer learn decay to such
+   * numbers and stay there, and arithmetic with them is many times slower; a step that computes with them on purpose (log of
+   * 1e-45) needs false. ONNX Runtime sets it for the whole thread, JavaScript's own arithmetic in double precision included:
+   * hence the default false here, and true in `WorkerRunner`, whose thread has no other work.
+   */
+  readonly flushDenormals?: boolean;
+  /** writes ONNX Runtime's profile to a file of this prefix when the runner is disposed of */
+  readonly profile?: string;
+}
+
+/**
+ * A traced step on ONNX Runtime in this thread, which `run` blocks for as long as the step takes: a program that has other
+ * things to do uses `WorkerRunner`. The outputs of a step are the inputs of the next, and nothing is copied in between.
+ */
+export class GraphRunner implements Runner {
+  readonly #session: InferenceSession;
+  readonly #tensor: typeof Tensor;
+  readonly #program: Program;
+  readonly #state: Record<string, Tensor>;
+
+  private constructor(session: InferenceSession, tensor: typeof Tensor, program: Program, state: NamedData) {
+    this.#session = session;
+    this.#tensor = tensor;
+    this.#program = program;
+    this.#state = Object.fromEntries(program.state.map((spec) => [spec.name, this.#own(spec, state[spec.name])]));
+  }
+
+  /**
+   * @param state values of all variables to start from
+   * @throws EdgeError `tracingFailed` when ONNX Runtime does not take the graph, `stepInvalid` when the state does not fit
+   */
+  static async create(
+    program: Program,
+    state: NamedData,
+    { flushDenormals = false, profile }: GraphRunnerOptions = {},
+  ): Promise<GraphRunner> {
+    const { InferenceSession, Tensor } = await onnxRuntime();
+    refuseUnknown(program.state, state, 'variable');
+    const session = await InferenceSession.create(program.model, {
+      ...sessionOptions,
+      ...(profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: profile }),
+      extra: { session: { ...sessionOptions.extra.session, set_denormal_as_zero: flushDenormals ? '1' : '0' } },
+    }).catch((error: unknown) => {
+      throw new EdgeError(
+        'tracingFailed',
+        `ONNX Runtime refuses the traced step: ${messageOf(error)}`,
+        'run it with the engine "cpu", and report the step',
+        { cause: error },
+      );
+    });
+    return new GraphRunner(session, Tensor, program, state);
+  }
+
+  async run(inputs: StepInputs): Promise<NamedData> {
+    refuseUnknown(this.#program.inputs, inputs, 'input');
+    const feeds: Record<string, Tensor> = { ...this.#state };
+    for (const spec of this.#program.inputs) feeds[spec.name] = this.#wrap(spec, dataFor(spec, inputs[spec.name]));
+    const results = await this.#session.run(feeds);
+    for (const name of this.#program.updated) {
+      const next = results[nextName(name)];
+      if (next) this.#state[name] = next;
+    }
+    return Object.fromEntries(this.#program.outputs.map(({ name }) => [name, dataOf(results[name], name)]));
+  }
+
+  getState(): Promise<NamedData> {
+    const copies = Object.entries(this.#state).map(([name, tensor]) => [name, dataOf(tensor, name).slice()] as const);
+    return Promise.resolve(Object.fromEntries(copies));
+  }
+
+  setState(state: NamedData): Promise<void> {
+    return Promise.resolve().then(() => {
+      refuseUnknown(this.#program.state, state, 'variable');
+      const given = this.#program.state.filter(({ name }) => state[name] !== undefined);
+      // All or nothing.
+      Object.assign(
+        this.#state,
+        Object.fromEntries(given.map((spec) => [spec.name, this.#own(spec, state[spec.name])])),
+      );
+    });
+  }
+
+  async dispose(): Promise<void> {
+    this.#session.endProfiling();
+    await this.#session.release();
+  }
+
+  #wrap({ shape, dtype }: TensorSpec, data: TensorData): TypedTensor<'float32' | 'int32' | 'bool'> {
+    return new this.#tensor(dtype, data, [...shape]) as TypedTensor<typeof dtype>;
+  }
+
+  /** A tensor in memory that the caller cannot change. */
+  #own(spec: TensorSpec, data: TensorData | undefined): Tensor {
+    return this.#wrap(spec, dataFor(spec, data).slice());
+  }
+}
+
+function dataOf(tensor: Tensor | undefined, name: string): TensorData {
+  const data = tensor?.data;
+  if (data instanceof Float32Array || data instanceof Int32Array || data instanceof Uint8Array) return data;
+  throw new EdgeError('tracingFailed', `ONNX Runtime gave no numbers for "${name}"`, 'report the step');
+}
+
+/** One thread and nothing that spins: steps are small, and the other processors belong to other seeds. */
+const sessionOptions = {
+  executionProviders: ['cpu'],
+  executionMode: 'sequential',
+  graphOptimizationLevel: 'all',
+  intraOpNumThreads: 1,
+  interOpNumThreads: 1,
+  extra: { session: { intra_op: { allow_spinning: '0' }, inter_op: { allow_spinning: '0' } } },
+} as const;

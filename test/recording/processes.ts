@@ -1,10 +1,12 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
+import { rowsIn } from '../../src/recording/recording.testing.ts';
+import { bySequence, isSegment } from '../../src/recording/segment-name.ts';
 
 const CHILD = fileURLToPath(new URL('./child.ts', import.meta.url));
 
@@ -52,3 +54,66 @@ export function startRecording(
 /** The last row that a process was told to be safe; 0 if there is none. */
 export const lastDurable = (lines: readonly string[]): number =>
   Number(lines.findLast((line) => line.startsWith('durable '))?.split(' ')[1] ?? 0);
+
+/** Numbers of all rows in a folder, in their order; each is compared with what it has to be. */
+export async function rowsInFolder(directory: string): Promise<number[]> {
+  const numbers: number[] = [];
+  for (const file of readdirSync(directory).filter(isSegment).sort(bySequence)) {
+    numbers.push(...(await rowsIn(join(directory, file))));
+  }
+  return numbers;
+}
+
+/** A disk of its own for one process: mounted over the folder, in a mount namespace that ends with it. */
+export const withDisk = (megabytes: number, directory: string): string[] => [
+  'unshare',
+  '--map-root-user',
+  '--mount',
+  'sh',
+  '-c',
+  `mount -t tmpfs -o size=${megabytes}m tmpfs "$0" && exec "$@"`,
+  directory,
+];
+
+/** Containers often forbid it. */
+export const canMount =
+  spawnSync('unshare', ['--map-root-user', '--mount', 'sh', '-c', 'mount -t tmpfs tmpfs /mnt']).status === 0;
+
+/** bad-disk.c wants a compiler, and Linux. */
+export const canSpoil = process.platform === 'linux' && spawnSync('gcc', ['--version']).status === 0;
+
+let library: string | undefined;
+
+/** What goes wrong on the disk of one process; see bad-disk.c. */
+export interface BadDisk {
+  readonly what: 'torn' | 'write' | 'sync' | 'all' | 'read' | 'slow';
+  readonly at?: number;
+  readonly operations?: number;
+  readonly errno?: number;
+  readonly seed?: number;
+  readonly ms?: number;
+}
+
+/** A command that runs another one on a bad disk. */
+export function onBadDisk({ what, at = 1, operations = 1, errno = 5, seed = 1, ms = 100 }: BadDisk): string[] {
+  if (library === undefined) {
+    const folder = mkdtempSync(join(tmpdir(), 'h2o-bad-disk-'));
+    process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+    library = join(folder, 'bad-disk.so');
+    const source = fileURLToPath(new URL('./bad-disk.c', import.meta.url));
+    const flags = ['-std=gnu11', '-Wall', '-Wextra', '-Werror', '-O1', '-shared', '-fPIC'];
+    execFileSync('gcc', [...flags, source, '-o', library, '-ldl'], { stdio: ['ignore', 'pipe', 'pipe'] });
+  }
+  return [
+    'env',
+    `LD_PRELOAD=${library}`,
+    // Calls that go past the C library are not seen by it.
+    'UV_USE_IO_URING=0',
+    `BAD_DISK=${what}`,
+    `BAD_DISK_AT=${at}`,
+    `BAD_DISK_FOR=${operations}`,
+    `BAD_DISK_ERRNO=${errno}`,
+    `BAD_DISK_SEED=${seed}`,
+    `BAD_DISK_MS=${ms}`,
+  ];
+}

@@ -8,6 +8,7 @@ export type Bench = () => Promise<object>;
 const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   codec: async () => (await import('./codec.ts')).codec,
   estop: async () => (await import('./estop.ts')).estop,
+  recording: async () => (await import('./recording.ts')).recording,
 };
 
 async function main([name = '', ...options]: readonly string[]): Promise<void> {

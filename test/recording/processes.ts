@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -8,7 +8,27 @@ import { onTestFinished } from 'vitest';
 import { rowsIn } from '../../src/recording/recording.testing.ts';
 import { bySequence, isSegment } from '../../src/recording/segment-name.ts';
 
-const CHILD = fileURLToPath(new URL('./child.ts', import.meta.url));
+const PROJECT = fileURLToPath(new URL('../..', import.meta.url));
+
+let compiled: string | undefined;
+
+/** child.ts, compiled once for all processes of a test file: most of them live for less time than a compiler takes. */
+function child(): string {
+  if (compiled === undefined) {
+    const folder = mkdtempSync(join(tmpdir(), 'h2o-recording-child-'));
+    process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+    symlinkSync(join(PROJECT, 'node_modules'), join(folder, 'node_modules'));
+    writeFileSync(join(folder, 'package.json'), JSON.stringify({ type: 'module' }));
+    const options = { noEmit: false, noCheck: true, rootDir: PROJECT, outDir: folder, types: [] };
+    const files = [join(PROJECT, 'test', 'recording', 'child.ts')];
+    const project = { extends: join(PROJECT, 'tsconfig.json'), compilerOptions: options, files, include: [] };
+    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(project));
+    const compiler = join(PROJECT, 'node_modules', '.bin', 'tsc');
+    execFileSync(compiler, ['-p', join(folder, 'tsconfig.json')], { stdio: ['ignore', 'pipe', 'pipe'] });
+    compiled = join(folder, 'test', 'recording', 'child.js');
+  }
+  return compiled;
+}
 
 /** A folder that goes with the test. */
 export function temporaryFolder(): string {
@@ -35,20 +55,20 @@ export function startRecording(
   onLine: (line: string) => void = () => {},
   around: readonly string[] = [],
 ): Recording {
-  const [command = process.execPath, ...rest] = [...around, process.execPath, '--import', 'tsx', CHILD, ...args];
-  const child = spawn(command, rest, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const [command = process.execPath, ...rest] = [...around, process.execPath, child(), ...args];
+  const started = spawn(command, rest, { stdio: ['ignore', 'pipe', 'pipe'] });
   onTestFinished(() => {
-    child.kill('SIGKILL');
+    started.kill('SIGKILL');
   });
   const lines: string[] = [];
   const complaints: string[] = [];
-  createInterface(child.stdout).on('line', (line) => {
+  createInterface(started.stdout).on('line', (line) => {
     lines.push(line);
     onLine(line);
   });
-  createInterface(child.stderr).on('line', (line) => complaints.push(line));
-  const gone = new Promise<number | null>((resolve) => child.on('close', resolve));
-  return { child, lines, complaints, gone };
+  createInterface(started.stderr).on('line', (line) => complaints.push(line));
+  const gone = new Promise<number | null>((resolve) => started.on('close', resolve));
+  return { child: started, lines, complaints, gone };
 }
 
 /** The last row that a process was told to be safe; 0 if there is none. */

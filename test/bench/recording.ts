@@ -1,6 +1,5 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setImmediate as turn } from 'node:timers/promises';
 import { say } from '../../src/commands/output.ts';
 import { EdgeError } from '../../src/errors.ts';
 import { ROW_BYTES, ROW_LAYOUT } from '../../src/messages/row.ts';
@@ -20,6 +19,8 @@ const PORTIONS = 60;
 const PLAIN_PER_PORTION = 10;
 /** Rows whose contents differ; the others repeat them under other numbers, since making rows is not what is measured. */
 const DIFFERENT = 1000;
+/** Rows that come at once, as they do from a socket. */
+const BATCH = 50;
 /** Rows that wait at most, as many as `control` would have sent before it hears of the first. */
 const MOST_WAITING = 2000;
 
@@ -112,14 +113,24 @@ async function measure(folder: string): Promise<object> {
   const directory = join(folder, 'recordings');
   const [commits, plain, syncs]: [number[], number[], number[]] = [[], [], []];
   let trouble = '';
+  let durable = -1;
+  let heard = () => {};
+  const news = () =>
+    new Promise<void>((resolve) => {
+      heard = resolve;
+    });
   const recorder = new Recorder({
     directory,
     robot: 'bench',
     revision: 'bench',
     disk: timedDisk(commits),
-    onDurable: () => {},
+    onDurable: ({ sequence }) => {
+      durable = Number(sequence);
+      heard();
+    },
     onProblem: ({ kind, message }) => {
       trouble ||= `${kind}: ${message}`;
+      heard();
     },
   });
   await recorder.start();
@@ -133,8 +144,8 @@ async function measure(folder: string): Promise<object> {
     const cpu = process.cpuUsage();
     const last = ((portion + 1) * ROWS) / PORTIONS;
     for (let number = (portion * ROWS) / PORTIONS; number < last; ) {
-      for (let count = 0; count < 200 && number < last; count++) recorder.row(rowOf(number++));
-      while (recorder.counters.waiting > MOST_WAITING && trouble === '') await turn();
+      for (let count = 0; count < BATCH && number < last; count++) recorder.row(rowOf(number++));
+      while (number - durable > MOST_WAITING && trouble === '') await news();
     }
     await recorder.flush();
     const used = process.cpuUsage(cpu);

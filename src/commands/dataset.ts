@@ -1,11 +1,12 @@
 import type { Command } from 'commander';
+import { registerAcknowledge } from './dataset/acknowledge.ts';
 import { registerInfo } from './dataset/info.ts';
 import { registerList } from './dataset/ls.ts';
 import { registerRepair } from './dataset/repair.ts';
 import { registerVerify } from './dataset/verify.ts';
 
 /** `h2o-edge dataset …`: one file for each. */
-const SUBCOMMANDS = [registerList, registerInfo, registerVerify, registerRepair] as const;
+const SUBCOMMANDS = [registerList, registerInfo, registerVerify, registerRepair, registerAcknowledge] as const;
 
 export function registerDataset(program: Command): void {
   const dataset = program.command('dataset').description('what the robot has recorded');

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { registerAcknowledge } from './dataset/acknowledge.ts';
 import { registerExport } from './dataset/export.ts';
 import { registerImport } from './dataset/import.ts';
 import { registerInfo } from './dataset/info.ts';
@@ -15,6 +16,7 @@ const SUBCOMMANDS = [
   registerInfo,
   registerVerify,
   registerRepair,
+  registerAcknowledge,
   registerStats,
   registerPlot,
   registerExport,

@@ -66,7 +66,7 @@ const recordingSchema = z
       .enum(WHEN_FULL)
       .default('stop')
       .describe(
-        'What happens at `maxMegabytes` or `leaveFreeMegabytes`: `stop` = recording stops until there is room, and says so; `drop-oldest-acknowledged` = the oldest segments that somebody has confirmed to hold are removed, and recording stops when there are none; `drop-oldest` = the oldest are removed, confirmed ones first, and what nobody else has is lost.',
+        'What happens at `maxMegabytes` or `leaveFreeMegabytes`: `stop` = recording stops until there is room, and says so; `drop-oldest-acknowledged` = the oldest segments that somebody has confirmed to hold (`h2o-edge dataset acknowledge`) are removed, and recording stops when there are none; `drop-oldest` = the oldest are removed, confirmed ones first, and what nobody else has is lost.',
       ),
     segmentMegabytes: z
       .number()

@@ -9,6 +9,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   codec: async () => (await import('./codec.ts')).codec,
   estop: async () => (await import('./estop.ts')).estop,
   simulation: async () => (await import('./simulation.ts')).simulation,
+  recording: async () => (await import('./recording.ts')).recording,
 };
 
 async function main([name = '', ...options]: readonly string[]): Promise<void> {

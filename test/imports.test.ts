@@ -24,6 +24,7 @@ const ROOMS = [
   'robot',
   // The ground that every room stands on: single files of src/.
   'allowance',
+  'random',
   'histogram',
   'yaml-file',
   'errors',

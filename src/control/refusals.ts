@@ -60,3 +60,9 @@ export const OVERTAKEN: Refusal = {
   message: 'another stop came while the reset was under way',
   remedy: 'make the place safe, then reset again',
 };
+
+export const STOPPED_SINCE: Refusal = {
+  code: 'stopped-since',
+  message: 'somebody has stopped or disarmed the robot since this was asked for',
+  remedy: 'look why, and ask anew',
+};

@@ -10,6 +10,8 @@ const NOT_REMEMBERED: Readonly<Record<string, readonly string[]>> = {
   'control/estimate.ts': [],
   'control/observe.ts': [],
   // designed anew from rate and mode: what `prepare` and `begin` do
+  'control/explorer.ts': [],
+  'random.ts': [],
   'control/controllers.ts': ['#delayLimits', '#framesPerDecision'],
   // facts from outside, which are on the tape
   'control/fact-gatherer.ts': [

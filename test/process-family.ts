@@ -36,3 +36,21 @@ export function familyOf(pid: number): ProcessIdentity[] {
     return started === undefined ? [] : [{ pid: member, started }];
   });
 }
+
+const EDGE_PROCESSES = ['record', 'robot-sim', 'control', 'gateway'];
+
+/** Resident memory of the processes of a simulated robot below one, by the command that each runs [MB]. */
+export function residentMegabytes(pid: number): Map<string, number> {
+  const memory = new Map<string, number>();
+  for (const member of familyOf(pid)) {
+    try {
+      const words = readFileSync(`/proc/${member.pid}/cmdline`, 'utf8').split('\0');
+      const name = EDGE_PROCESSES.find((one) => words.slice(1, 3).includes(one));
+      const kilobytes = Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${member.pid}/status`, 'utf8'))?.[1]);
+      if (name && Number.isFinite(kilobytes)) memory.set(name, Math.round(kilobytes / 102.4) / 10);
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  return memory;
+}

@@ -132,6 +132,18 @@ describe('a signed command', () => {
     expect(audit).toEqual([{ event: 'command-accepted', command: start, keyId: keyId(operator.publicKey) }]);
   });
 
+  it('that names the stops which its sender knows of starts nothing after another one', async () => {
+    const one = await client();
+    const known = rig.control.halts;
+    rig.control.disarm();
+    rig.frame();
+    const answer = await send(one, await signed(one, { command: { ...start, halts: known } }));
+    expect(codeOf(answer)).toBe('stopped-since');
+    expect(state()).toBe('disarmed');
+    expect(await send(one, await signed(one, { command: { ...start, halts: known + 1 } }))).toMatchObject({ ok: true });
+    expect(state()).toBe('running');
+  });
+
   it('resets a stop', async () => {
     const one = await client();
     await rig.control.estop('anna');

@@ -1,10 +1,9 @@
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { complain, say } from '../../src/commands/output.ts';
-import { familyOf } from '../process-family.ts';
+import { residentMegabytes } from '../process-family.ts';
 import { Belongings } from './children.ts';
 
 /** An hour of the robot's time, unless the environment says otherwise [min]. */
@@ -15,7 +14,7 @@ const PROCESSES = ['record', 'robot-sim', 'control', 'gateway'] as const;
 interface Sample {
   readonly transitions: number;
   /** resident memory of each process [MB] */
-  readonly memory: Readonly<Record<string, number>>;
+  readonly memory: ReadonlyMap<string, number>;
 }
 
 const cli = new URL('../../dist/h2o-edge.cjs', import.meta.url).pathname;
@@ -51,7 +50,7 @@ export async function collecting(): Promise<object> {
       transitions = Number(/(\d+) transitions/.exec(line)?.[1] ?? transitions);
     });
     const sampling = setInterval(
-      () => samples.push({ transitions, memory: memoryOf(child.pid ?? 0) }),
+      () => samples.push({ transitions, memory: residentMegabytes(child.pid ?? 0) }),
       SAMPLE_INTERVAL,
     );
     const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
@@ -81,7 +80,7 @@ export async function collecting(): Promise<object> {
 
 /** What one process held after a tenth, the half and the whole of the time, and the most in each half. */
 function course(samples: readonly Sample[], name: string) {
-  const held = samples.map(({ memory }) => memory[name] ?? Number.NaN).filter(Number.isFinite);
+  const held = samples.map(({ memory }) => memory.get(name) ?? Number.NaN).filter(Number.isFinite);
   const at = (share: number) => held[Math.min(held.length - 1, Math.floor(share * held.length))] ?? null;
   const half = Math.floor(held.length / 2);
   return {
@@ -91,22 +90,6 @@ function course(samples: readonly Sample[], name: string) {
     mostInFirstHalf: Math.max(...held.slice(0, half)),
     mostInSecondHalf: Math.max(...held.slice(half)),
   };
-}
-
-/** Resident memory of the robot's processes below one [MB]. */
-function memoryOf(pid: number): Record<string, number> {
-  const memory: Record<string, number> = {};
-  for (const member of familyOf(pid)) {
-    try {
-      const words = readFileSync(`/proc/${member.pid}/cmdline`, 'utf8').split('\0');
-      const name = PROCESSES.find((one) => words.indexOf(one) >= 0 && words.indexOf(one) <= 2);
-      const pages = Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${member.pid}/status`, 'utf8'))?.[1]);
-      if (name && Number.isFinite(pages)) memory[name] = round(pages / 1024);
-    } catch {
-      // It has ended meanwhile.
-    }
-  }
-  return memory;
 }
 
 const round = (value: number): number => Math.round(value * 10) / 10;

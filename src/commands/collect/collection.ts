@@ -145,12 +145,12 @@ export class Collection {
     const { robot } = this.#parts;
     if (this.#keeper.isRunning) this.#heartbeat.beat(robot);
     const status = await robot.status();
-    if (!this.#latest) {
-      this.#before = status.counters;
-      const { transitions, minutes = 0 } = this.#plan;
-      this.#goal = transitions ?? Math.ceil(minutes * 60 * (status.mcu.sensorRate ?? 0));
-      if (this.#goal === 0) this.#goal = Number.POSITIVE_INFINITY;
-    }
+    if (!this.#latest) this.#before = status.counters;
+    // The motor controller says its rate when it greets, which may be a moment after control is up.
+    const { transitions, minutes = 0 } = this.#plan;
+    const { sensorRate } = status.mcu;
+    if (transitions !== undefined) this.#goal = transitions;
+    else if (sensorRate !== null) this.#goal = Math.ceil(minutes * 60 * sensorRate);
     this.#latest = status;
     return status;
   }

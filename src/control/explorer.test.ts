@@ -38,7 +38,8 @@ describe('noise and set point', () => {
       fc.property(explorations, anyTask, anyRate, (exploration, task, rate) => {
         const travels = task.originResetsEachEpisode;
         const samples = course(new Explorer(exploration, task, rate), 500);
-        const most = (of: (sample: (typeof samples)[number]) => number) => Math.max(...samples.map((one) => Math.abs(of(one))));
+        const most = (of: (sample: (typeof samples)[number]) => number) =>
+          Math.max(...samples.map((one) => Math.abs(of(one))));
         expect(most(({ noise }) => noise)).toBeLessThanOrEqual(exploration.mostTorque);
         expect(most(({ x, v }) => (travels ? v : x))).toBeLessThanOrEqual(exploration.setPoint + 1e-12);
         if (!travels) expect(most(({ v }) => v)).toBeLessThanOrEqual(0.1 + 1e-12);

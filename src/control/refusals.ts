@@ -61,8 +61,8 @@ export const OVERTAKEN: Refusal = {
   remedy: 'make the place safe, then reset again',
 };
 
-export const STOPPED_SINCE: Refusal = {
-  code: 'stopped-since',
-  message: 'somebody has stopped or disarmed the robot since this was asked for',
+export const OTHER_ORDERS: Refusal = {
+  code: 'other-orders',
+  message: 'somebody has stopped the robot, or given it a mode, since this was asked for',
   remedy: 'look why, and ask anew',
 };

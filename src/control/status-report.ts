@@ -142,8 +142,8 @@ export class StatusReport {
       counters: {
         ...this.#counters,
         overruns: control.facts.overruns.total,
-        // stops and disarmings; see the command `mode`
-        halts: control.halts,
+        // stops, disarmings and modes; see the command `mode`
+        orders: control.orders,
         'collection.transitions': this.collection?.transitions ?? 0,
         'collection.cells': this.collection?.cells ?? 0,
         'collection.cellsInAll': COVERAGE_CELLS,

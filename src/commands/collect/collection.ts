@@ -165,9 +165,9 @@ export class Collection {
       this.#keeper.disarmed();
     } else if (step.do === 'arm') {
       this.#heartbeat = new Heartbeat();
-      const { mode, halts } = step;
+      const { mode, orders } = step;
       try {
-        await robot.command({ name: 'mode', mode, session: this.#heartbeat.session, halts }, key);
+        await robot.command({ name: 'mode', mode, session: this.#heartbeat.session, orders }, key);
       } catch (error) {
         if (!(error instanceof EdgeError) || error.codeName !== 'requestRefused') throw error;
         this.#refusal = error.message;
@@ -223,7 +223,7 @@ export class Collection {
     if (atTheEnd === 'stand') {
       try {
         const mode = { task: 'standing-still', controller: 'balancer' } as const;
-        await robot.command({ name: 'mode', mode, halts: status.counters.halts ?? 0 }, key);
+        await robot.command({ name: 'mode', mode, orders: status.counters.orders ?? 0 }, key);
         return;
       } catch (error) {
         // One that cannot be told to stand is let down: a robot that nobody watches must not explore.

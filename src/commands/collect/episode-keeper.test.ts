@@ -79,7 +79,7 @@ class Site {
   }
 
   seen(): Seen {
-    const { safety, halts } = this.rig.control;
+    const { safety, orders } = this.rig.control;
     const { latched, source } = this.rig.latch;
     return {
       pid: 1,
@@ -93,7 +93,7 @@ class Site {
         remedy,
       })),
       estop: { latched, source, onDisk: false, problem: '', confirmation: 'not-wanted' },
-      counters: { halts },
+      counters: { orders },
       estimate: { x: 0, v: 0, pitch: this.#pitch, pitchRate: 0, tilt: Math.abs(this.#pitch), torque: 0, battery: 24 },
       mcu: { state: MCU[safety.robotState] },
     };
@@ -135,7 +135,7 @@ class Site {
       this.rig.control.disarm();
       this.keeper.disarmed();
     } else if (step.do === 'arm') {
-      if (this.order({ name: 'mode', mode: step.mode, session: 'collecting', halts: step.halts })) {
+      if (this.order({ name: 'mode', mode: step.mode, session: 'collecting', orders: step.orders })) {
         this.starts += 1;
         this.keeper.armed();
       } else if (this.keeper.refused('not-armed: state').do === 'end')

@@ -18,8 +18,8 @@ export type Ended =
 /** What is to be done after a look at the robot. */
 export type Step =
   | { readonly do: 'wait' | 'lift' | 'disarm' }
-  /** starts nothing if anybody has stopped the robot since this look */
-  | { readonly do: 'arm'; readonly mode: ArmedMode; readonly halts: number }
+  /** starts nothing if anybody else has given an order since this look */
+  | { readonly do: 'arm'; readonly mode: ArmedMode; readonly orders: number }
   | { readonly do: 'end'; readonly ended: Ended; readonly why: string };
 
 /** What a status is looked at for. */
@@ -83,8 +83,8 @@ export class EpisodeKeeper {
   readonly #patience: number;
   #phase: 'begins' | 'grounded' | 'lifted' | 'arming' | 'running' | 'fallen' = 'begins';
   #pid = 0;
-  /** stops and disarmings that are accounted for */
-  #halts = 0;
+  /** stops, disarmings and modes that are accounted for */
+  #orders = 0;
   #steady = 0;
   #pause = 0;
   #refusals = 0;
@@ -112,16 +112,20 @@ export class EpisodeKeeper {
   }
 
   look(seen: Seen): Step {
-    const halts = seen.counters.halts ?? 0;
+    const orders = seen.counters.orders ?? 0;
     if (this.#phase === 'begins') {
       this.#pid = seen.pid;
-      this.#halts = halts;
+      this.#orders = orders;
     }
     if (seen.pid !== this.#pid) return end('control-lost', 'control has been started anew');
     if (seen.estop.latched || seen.state === 'estopped') {
       return end('estop', `e-stopped by ${seen.estop.source || reasonsOf(seen) || 'the robot'}`);
     }
-    if (halts !== this.#halts) return end('stopped', 'somebody has stopped or disarmed the robot');
+    if (orders !== this.#orders) {
+      return seen.mode.task === 'disarmed'
+        ? end('stopped', 'somebody has stopped or disarmed the robot')
+        : end('mode-changed', 'somebody has given the robot another mode');
+    }
     if (seen.reasons.some(({ id }) => id === 'disk-full')) return end('disk-full', 'the disk of the robot is full');
     switch (this.#phase) {
       case 'begins':
@@ -139,7 +143,7 @@ export class EpisodeKeeper {
 
   /** The order to disarm has been obeyed. */
   disarmed(): void {
-    this.#halts += 1;
+    this.#orders += 1;
     this.#phase = 'grounded';
   }
 
@@ -153,13 +157,14 @@ export class EpisodeKeeper {
   /** The order to arm has been obeyed. */
   armed(): void {
     this.episodes += 1;
+    this.#orders += 1;
     this.#refusals = 0;
     this.#phase = 'running';
   }
 
   /** @param code of the refusal: for arming checks `not-armed: id, id` */
   refused(code: string): Step {
-    if (code === 'stopped-since') return end('stopped', 'somebody has stopped or disarmed the robot');
+    if (code === 'other-orders') return end('stopped', 'somebody has stopped the robot, or given it a mode');
     const checks = code.startsWith('not-armed: ') ? code.slice('not-armed: '.length).split(', ') : [code];
     const lasting = checks.filter((id) => !IN_PASSING.includes(id));
     this.#refusals += 1;
@@ -179,7 +184,7 @@ export class EpisodeKeeper {
         ...this.#task,
         exploration: { ...this.#exploration, episode: this.#exploration.episode + this.episodes },
       },
-      halts: this.#halts,
+      orders: this.#orders,
     };
   }
 

@@ -199,9 +199,8 @@ export class Collection {
     const { pause, now } = this.#parts;
     try {
       const status = await this.#look();
-      const step = this.#keeper.isRunning ? this.#keeper.look(status) : undefined;
       // Stopped by somebody else meanwhile: then it stays so.
-      if (step !== undefined && step.do !== 'end' && status.state === 'running') await this.#letGo(status);
+      if (this.#keeper.holds(status)) await this.#letGo(status);
       const { counters } = await this.#look();
       const made = counters['rows.made'] ?? 0;
       const began = now();

@@ -111,6 +111,12 @@ export class EpisodeKeeper {
     return this.#phase === 'running';
   }
 
+  /** The robot still does what this collection has asked for, and nobody has said anything else: it is to be let go. */
+  holds(seen: Seen): boolean {
+    const untouched = seen.pid === this.#pid && seen.counters.orders === this.#orders && !seen.estop.latched;
+    return this.#phase === 'running' && seen.state === 'running' && untouched && this.#isOurs(seen.mode);
+  }
+
   look(seen: Seen): Step {
     const orders = seen.counters.orders ?? 0;
     if (this.#phase === 'begins') {

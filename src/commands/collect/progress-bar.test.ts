@@ -47,7 +47,10 @@ describe('the progress of a collection', () => {
     const out = {
       isTTY,
       columns: 40,
-      write: (text: string) => (written += text) !== '',
+      write: (text: string) => {
+        written += text;
+        return true;
+      },
     } as unknown as NodeJS.WriteStream;
     const bar = new ProgressBar(out, () => now);
     bar.show(half, undefined);

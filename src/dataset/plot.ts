@@ -1,6 +1,6 @@
 import { EdgeError } from '../errors.ts';
 import { drawFigure, type Figure } from '../figure.ts';
-import { axesOf, type Coverage, MAP_NAMES, type MapName } from './coverage.ts';
+import { axesOf, type Coverage, MAP_NAMES, type MapName } from '../robot/coverage.ts';
 import type { TransitionSource } from './source.ts';
 import { type NamedMoments, namesOf, rateOf, type Survey, surveyDataset } from './statistics.ts';
 import type { Transitions } from './transitions.ts';
@@ -212,7 +212,7 @@ function coverageMap(name: MapName, coverage: Coverage) {
       },
       y2: { field: 'yEnd' },
       color: {
-        field: 'rows',
+        field: 'states',
         type: 'quantitative' as const,
         title: 'rows',
         scale: { type: 'log' as const, scheme: 'viridis' as const },

@@ -6,6 +6,7 @@ export type Bench = () => Promise<object>;
 
 /** Each bench is loaded only when it is asked for. */
 const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
+  collecting: async () => (await import('./collecting.ts')).collecting,
   codec: async () => (await import('./codec.ts')).codec,
   estop: async () => (await import('./estop.ts')).estop,
   simulation: async () => (await import('./simulation.ts')).simulation,

@@ -190,11 +190,14 @@ const coverageFigure = (coverage: Coverage): Figure => ({
 
 function coverageMap(name: MapName, coverage: Coverage) {
   const [across, up] = axesOf(name);
+  const cells = coverage.cells(name);
+  // A scale of one number would have no legend.
+  const most = Math.max(10, ...cells.map(({ states }) => states));
   return {
     title: `${(100 * coverage.share(name)).toFixed(0)} % of the cells visited`,
     width: 300,
     height: 300,
-    data: { values: coverage.cells(name) },
+    data: { values: cells },
     mark: { type: 'rect' as const },
     encoding: {
       x: {
@@ -215,7 +218,7 @@ function coverageMap(name: MapName, coverage: Coverage) {
         field: 'states',
         type: 'quantitative' as const,
         title: 'rows',
-        scale: { type: 'log' as const, scheme: 'viridis' as const },
+        scale: { type: 'log' as const, scheme: 'viridis' as const, domain: [1, most] },
       },
     },
   };

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Row } from '../../messages/row.ts';
-import { LIMITS, limitBit, ROBOT_STATES } from '../../messages/states.ts';
+import { LIMITS, type Limit, limitBit, ROBOT_STATES } from '../../messages/states.ts';
 import { type ConditionId, conditionBit } from '../../safety/failsafe-table.ts';
 import { markNames } from '../marks.ts';
 import { allocate, copyInto, type Transitions } from '../transitions.ts';

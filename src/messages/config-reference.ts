@@ -17,7 +17,7 @@ export function configReference(): string {
 
 type JsonSchema = z.core.JSONSchema.JSONSchema;
 
-function sections(schema: JsonSchema, path: string): string[] {
+export function sections(schema: JsonSchema, path: string): string[] {
   return Object.entries(schema.properties ?? {}).flatMap(([key, field]) => {
     if (typeof field === 'boolean') return [];
     const name = `${path}${key}`;

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { recipeReference } from '../../learning/recipes/recipe-reference.ts';
 import { asyncApiYaml } from '../../messages/asyncapi.ts';
 import { configReference } from '../../messages/config-reference.ts';
 import { anyoneAcl, certificateAcl } from '../../messages/mosquitto-acl.ts';
@@ -19,6 +20,7 @@ export function generatedDocs(): GeneratedDoc[] {
   return [
     { path: inProject('docs/asyncapi.yaml'), text: asyncApiYaml() },
     { path: inProject('docs/configuration.md'), text: configReference() },
+    { path: inProject('docs/recipes.md'), text: recipeReference() },
     { path: inProject('docs/failsafe.md'), text: failsafeReference(loadRobot('wheel-legged')) },
     { path: inProject('systemd/mosquitto/certificate.acl'), text: certificateAcl() },
     { path: inProject('systemd/mosquitto/anyone.acl'), text: anyoneAcl() },

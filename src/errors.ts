@@ -37,6 +37,7 @@ export const ErrorCode = {
   segmentUnreadable: 701,
   auditInvalid: 702,
   replayDiffers: 703,
+  collectionEnded: 704,
   // 8xx: datasets
   datasetInvalid: 800,
   datasetNotWritten: 801,

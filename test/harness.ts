@@ -1,15 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { KeyObject } from 'node:crypto';
-import {
-  copyFileSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -30,9 +21,10 @@ import { decodeRow, type Row } from '../src/messages/row.ts';
 import { jsonForSocket } from '../src/messages/socket-frame.ts';
 import type { Status } from '../src/messages/status.ts';
 import { modelsDirectory } from '../src/robot/robot.ts';
+import { familyOf, isAlive, processStat } from './process-family.ts';
 import { until } from './until.ts';
 
-export { until };
+export { familyOf, isAlive, processStat, until };
 
 /**
  * Real processes for tests: the built command line, a simulated robot on a real pty, a real control. MCU time is the clock
@@ -96,43 +88,6 @@ export async function h2oEdge(words: readonly string[], folder = tmpdir()): Prom
 /** The machine's answer: the last line on stdout. */
 export function lastLine({ stdout }: Finished): Record<string, unknown> {
   return JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '');
-}
-
-/** A process by its number and the moment of its start, so that a number that was given again is not mistaken for it. */
-interface ProcessIdentity {
-  readonly pid: number;
-  readonly started: string;
-}
-
-/** Fields of /proc/PID/stat behind the program's name; `undefined` when there is no such process, or only its remains. */
-export function processStat(pid: number): string[] | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    // Remains whose threads have not all ended still hold their sockets and ports.
-    return fields[0] === 'Z' && readdirSync(`/proc/${pid}/task`).length === 1 ? undefined : fields;
-  } catch {
-    return undefined;
-  }
-}
-
-export const isAlive = ({ pid, started }: ProcessIdentity): boolean => processStat(pid)?.[19] === started;
-
-/** A process and all below it. */
-export function familyOf(pid: number): ProcessIdentity[] {
-  const parents = new Map<number, number>();
-  for (const name of readdirSync('/proc')) {
-    const fields = /^\d+$/.test(name) ? processStat(Number(name)) : undefined;
-    if (fields) parents.set(Number(name), Number(fields[1]));
-  }
-  const family = [pid];
-  for (const member of family) {
-    for (const [child, parent] of parents) if (parent === member) family.push(child);
-  }
-  return family.flatMap((member) => {
-    const started = processStat(member)?.[19];
-    return started === undefined ? [] : [{ pid: member, started }];
-  });
 }
 
 /** Asks a process to end, then ends it and all that it had started. */

@@ -25,6 +25,7 @@ const ROOMS = [
   // The ground that every room stands on: single files of src/.
   'allowance',
   'figure',
+  'random',
   'histogram',
   'yaml-file',
   'errors',

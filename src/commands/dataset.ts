@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { registerAcknowledge } from './dataset/acknowledge.ts';
 import { registerExport } from './dataset/export.ts';
 import { registerImport } from './dataset/import.ts';
 import { registerInfo } from './dataset/info.ts';
@@ -11,8 +12,16 @@ import { registerVerify } from './dataset/verify.ts';
 
 /** `h2o-edge dataset …`: one file for each. */
 const SUBCOMMANDS = [
-  ...[registerList, registerInfo, registerVerify, registerRepair, registerStats, registerPlot],
-  ...[registerExport, registerImport, registerMerge],
+  registerList,
+  registerInfo,
+  registerVerify,
+  registerRepair,
+  registerAcknowledge,
+  registerStats,
+  registerPlot,
+  registerExport,
+  registerImport,
+  registerMerge,
 ] as const;
 
 export function registerDataset(program: Command): void {

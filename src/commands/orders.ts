@@ -5,6 +5,7 @@ import { EdgeError } from '../errors.ts';
 import { describeMode, type Mode, modeSchema, needsHeartbeat } from '../messages/mode.ts';
 import type { Command as RobotCommand } from '../messages/requests.ts';
 import { taskNames } from '../robot/tasks/tasks.ts';
+import { registerRecord } from './collect/record.ts';
 import { confirmReset } from './confirm-reset.ts';
 import { findConfig } from './context.ts';
 import { Heartbeat } from './heartbeat.ts';
@@ -50,14 +51,7 @@ export function registerOrders(program: Command): void {
     .addOption(new Option('--seconds <n>', 'for a mode that moves: how long').argParser(Number))
     .action(mode);
 
-  order('record')
-    .description('start or stop recording transitions')
-    .addArgument(program.createArgument('<what>', 'start or stop').choices(['start', 'stop']))
-    .action(async (what: string, options: OrderOptions) => {
-      const recording = what === 'start';
-      await give({ name: 'record', recording }, options);
-      report({ ok: true, recording }, recording ? 'recording' : 'not recording', options);
-    });
+  registerRecord(order('record'));
 }
 
 function report(json: object, words: string, options: OrderOptions): void {

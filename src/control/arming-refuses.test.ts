@@ -89,6 +89,28 @@ describe('arming looks at what the MCU said of itself', () => {
   });
 });
 
+describe('arming looks at the joints and the rate', () => {
+  it.each([0, 1, 2, 3])('and is refused while encoder %i of the legs is a whole turn off, either way', (joint) => {
+    // The wire says at most 3.28 rad of it, which is beyond any joint limit.
+    for (const turn of [-2 * Math.PI, 2 * Math.PI]) {
+      const [a, b, c, d] = [0, 1, 2, 3].map((one) => (one === joint ? turn : 0));
+      expect(inTheWay({ legPosition: [a ?? 0, b ?? 0, c ?? 0, d ?? 0] })).toBe('not-armed: joint-limit');
+    }
+  });
+
+  it.each([
+    [10_000, 'half of'],
+    [5500, 'nine tenths of'],
+    [2500, 'twice'],
+  ])('and is refused at a frame every %i µs, %s the rate that the MCU has announced', (period) => {
+    const loop = controlLoop();
+    const wire = new McuWire({ period });
+    for (let frame = 0; frame < 300; frame++) loop.push(wire.sensors());
+    expect(loop.enter()?.code).toContain('rate');
+    expect(loop.control.safety.robotState).toBe('disarmed');
+  });
+});
+
 describe('arming looks at the limits of the task', () => {
   it('and not only at those of the robot: standing still is no way to drive', () => {
     const { enter, control } = controlLoopAtRest();

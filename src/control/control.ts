@@ -8,6 +8,7 @@ import { loadTrustStore } from '../keys/trust-store.ts';
 import type { Config } from '../messages/config.ts';
 import { encodeRow } from '../messages/row.ts';
 import { loadRobot } from '../robot/robot.ts';
+import { CollectionMeter } from './collection-meter.ts';
 import { Controllers } from './controllers.ts';
 import { FrameSource } from './decode.ts';
 import { Estimator } from './estimate.ts';
@@ -138,6 +139,9 @@ export class Control {
       refused,
     });
 
+    const collection = new CollectionMeter();
+    status.collection = collection;
+
     const audit = (event: ControlEvent) => {
       log.info(event, event.event);
       server.broadcast(event);
@@ -189,6 +193,7 @@ export class Control {
       trail.take({ event: 'session', state, peer: session.peer?.name ?? '' });
     });
     control.events$.subscribe((event) => {
+      if (event.event === 'state') collection.modeBegins(control.safety.mode);
       if (event.event === 'estop-again') trail.take(event);
       else audit(event);
       if (event.event === 'estop') tellStages(event.stop, trail, latch, session);
@@ -225,6 +230,7 @@ export class Control {
       next: (row) => {
         outbox.push(Number(row.sequence), encodeRow(row));
         outbox.pump();
+        collection.row(row);
       },
       // An error ends the pipeline and with it every answer: better to end the process, which restarts disarmed.
       error: (error: unknown) => {

@@ -10,6 +10,7 @@ import { decimation, isUsableRate } from '../safety/arming.ts';
 import { type DelayLimits, delayLimits } from '../safety/delay-budget.ts';
 import type { TorqueRequest } from '../safety/guard.ts';
 import { inFallback, type SafetyState } from '../safety/supervisor.ts';
+import { Explorer, NO_SET_POINT } from './explorer.ts';
 import type { PolicyRunner } from './policy-runner.ts';
 import type { Observed } from './tick.ts';
 
@@ -57,6 +58,7 @@ export class Controllers {
   #saturatedEnd = 0;
   /** yaw to keep: that of the mode's first frame [rad] */
   #heading: number | undefined;
+  #explorer: Explorer | undefined;
 
   constructor(robot: Robot, policies: ReadonlyMap<string, PolicyRunner>, nowNs: () => bigint) {
     this.#robot = robot;
@@ -117,6 +119,7 @@ export class Controllers {
       action: this.#action,
       saturatedEnd: this.#saturatedEnd,
       heading: this.#heading,
+      explorer: this.#explorer?.remember(),
     };
   }
 
@@ -134,6 +137,7 @@ export class Controllers {
     this.#action = memory.action;
     this.#saturatedEnd = memory.saturatedEnd;
     this.#heading = memory.heading;
+    if (memory.explorer !== undefined) this.#explorer?.recall(memory.explorer);
   }
 
   /** A mode begins. */
@@ -147,6 +151,9 @@ export class Controllers {
     this.#balancerInCharge = false;
     this.#forgive();
     this.#heading = undefined;
+    const { exploration } = mode;
+    const decisions = this.#rate / this.#framesPerDecision;
+    this.#explorer = exploration && new Explorer(exploration, taskByName(mode.task), decisions);
   }
 
   /**
@@ -166,11 +173,13 @@ export class Controllers {
     if (inFallback(safety)) {
       // A fallback that clears by itself ends with a fresh decision, not with an action of long ago.
       this.#framesToDecision = 0;
+      this.#explorer?.rest();
       return { ...this.#balance(tick, 0, sentTorque, steering), requestLimits: limitBit('fallback') };
     }
     if (this.#policy === undefined) {
       const velocity = mode.targetVelocity ?? taskByName(mode.task).targetVelocity;
-      return this.#balance(tick, velocity, sentTorque, steering);
+      this.#explorer?.decide();
+      return this.#explored(this.#balance(tick, velocity, sentTorque, steering));
     }
     this.#watchSaturation(tick.dtUs);
     if (tick.lost > 0) this.#framesToDecision -= tick.lost;
@@ -199,8 +208,9 @@ export class Controllers {
   async #runPolicy(policy: PolicyRunner, tick: Observed, sentTorque: number, steering: number): Promise<Decision> {
     const started = this.#nowNs();
     const mode = this.#mode;
+    this.#explorer?.decide();
     // Whatever a policy stumbles over is no action; the failsafe table knows what to do with that.
-    const action = await policy.decide(tick.state, sentTorque).catch(() => Number.NaN);
+    const action = await policy.decide(this.#fromSetPoint(tick), sentTorque).catch(() => Number.NaN);
     // A mode that began in the meantime has nothing to do with this result.
     if (this.#mode !== mode) return { ...this.#balance(tick, 0, sentTorque, steering), requestLimits: 0 };
     const tookMs = Number(this.#nowNs() - started) / 1e6;
@@ -223,12 +233,33 @@ export class Controllers {
 
   #heldAction(steering: number): Decision {
     const action = Math.min(1, Math.max(-1, this.#action));
-    return {
+    return this.#explored({
       request: { total: action * (this.#policy?.torqueScale ?? 0), steering },
       controller: 'policy',
       policyHash: this.#policy?.hash ?? 0n,
       observation: this.#policy?.observation ?? [],
       requestLimits: action === this.#action ? 0 : limitBit('policy-range'),
+    });
+  }
+
+  /** The task's vector as it is in the frame of the set point. Where the task travels, its x is not the set point's. */
+  #fromSetPoint({ task, state }: Observed): Observed['state'] {
+    if (!this.#explorer) return state;
+    const { x, v } = this.#explorer.setPoint;
+    return { ...state, x: taskByName(task).originResetsEachEpisode ? state.x : state.x - x, v: state.v - v };
+  }
+
+  /** Noise comes before everything that limits: blend, guard and failsafe table see one request and no difference. */
+  #explored(decision: Decision): Decision {
+    if (!this.#explorer) return decision;
+    // An action has a range, also one with noise on it.
+    const most = this.#policy?.torqueScale ?? this.#robot.policy.torqueScale;
+    const { total, steering } = decision.request;
+    const noisy = Math.min(most, Math.max(-most, total + this.#explorer.noise));
+    return {
+      ...decision,
+      request: { total: noisy, steering },
+      requestLimits: decision.requestLimits | limitBit('exploration'),
     };
   }
 
@@ -236,7 +267,11 @@ export class Controllers {
     if (!this.#balancerInCharge) this.#balancer.reset();
     this.#balancerInCharge = true;
     const { x, v, pitch, pitchRate } = tick.estimate;
-    const total = this.#balancer.act({ x, v, pitch, pitchRate }, { targetVelocity, sentTorque, missed: tick.lost });
+    const from = this.#explorer?.setPoint ?? NO_SET_POINT;
+    const total = this.#balancer.act(
+      { x: x - from.x, v: v - from.v, pitch, pitchRate },
+      { targetVelocity, sentTorque, missed: tick.lost },
+    );
     return { ...NOTHING, request: { total, steering }, controller: 'balancer' };
   }
 }

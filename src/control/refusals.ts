@@ -60,3 +60,9 @@ export const OVERTAKEN: Refusal = {
   message: 'another stop came while the reset was under way',
   remedy: 'make the place safe, then reset again',
 };
+
+export const OTHER_ORDERS: Refusal = {
+  code: 'other-orders',
+  message: 'somebody has stopped the robot, or given it a mode, since this was asked for',
+  remedy: 'look why, and ask anew',
+};

@@ -132,6 +132,20 @@ describe('a signed command', () => {
     expect(audit).toEqual([{ event: 'command-accepted', command: start, keyId: keyId(operator.publicKey) }]);
   });
 
+  it('that names the orders which its sender knows of starts nothing after another one', async () => {
+    const one = await client();
+    const known = rig.control.orders;
+    rig.control.disarm();
+    rig.frame();
+    const answer = await send(one, await signed(one, { command: { ...start, orders: known } }));
+    expect(codeOf(answer)).toBe('other-orders');
+    expect(state()).toBe('disarmed');
+    expect(await send(one, await signed(one, { command: { ...start, orders: known + 1 } }))).toMatchObject({
+      ok: true,
+    });
+    expect(state()).toBe('running');
+  });
+
   it('resets a stop', async () => {
     const one = await client();
     await rig.control.estop('anna');

@@ -7,6 +7,7 @@ import type { TrustStore } from '../keys/trust-store.ts';
 import { type Command, commandSchema, type Refusal, type Request } from '../messages/requests.ts';
 import type { Status } from '../messages/status.ts';
 import type { OperatorWatch } from './operator-watch.ts';
+import { OTHER_ORDERS } from './refusals.ts';
 import type { ControlEvent, RobotControl } from './robot-control.ts';
 import type { RowOutbox } from './row-outbox.ts';
 import type { RequestHandler } from './socket-server.ts';
@@ -119,6 +120,7 @@ export function requestHandler(parts: RequestParts): RequestHandler {
 async function carryOutOn(parts: RequestParts, command: Command): Promise<Refusal | undefined> {
   switch (command.name) {
     case 'mode':
+      if (command.orders !== undefined && command.orders !== parts.control.orders) return OTHER_ORDERS;
       return parts.control.enterMode(command.mode, command.session);
     case 'reset':
       return await parts.control.reset(parts.mcuSettled);

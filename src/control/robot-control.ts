@@ -79,6 +79,7 @@ export class RobotControl {
   readonly #blend: Blend;
   #torque: readonly [number, number] = [0, 0];
   #halts = 0;
+  #orders = 0;
   #echoedAt = Number.NEGATIVE_INFINITY;
   /** when the latest sensor frame came [ms] */
   #seenAt = Number.NEGATIVE_INFINITY;
@@ -109,6 +110,11 @@ export class RobotControl {
   /** Stops and disarmings so far: what was signed before the latest one starts nothing. */
   get halts(): number {
     return this.#halts;
+  }
+
+  /** Orders that anybody has given so far: stops, disarmings and modes. Who has seen the number can tell whether others came since. */
+  get orders(): number {
+    return this.#orders;
   }
 
   get safety(): supervisor.SafetyState {
@@ -248,6 +254,7 @@ export class RobotControl {
     const { confirmation, latch, session, journal } = this.#parts;
     confirmation.stopped();
     this.#halts += 1;
+    this.#orders += 1;
     // A stop in the middle of a reset is a new one: it must outlive the reset.
     const repeated = latch.latched && !this.#clearing;
     const before = this.#safety;
@@ -272,6 +279,7 @@ export class RobotControl {
   /** Stopping the gentle way: torque off. Always allowed. */
   disarm(): void {
     this.#halts += 1;
+    this.#orders += 1;
     const before = this.#safety;
     if (before.robotState === 'running') this.#parts.episodes.startEpisode();
     this.#parts.session.foreignHellos = 0;
@@ -306,6 +314,7 @@ export class RobotControl {
     if (session === undefined && this.#parts.operator.wants(mode)) return NOBODY_WATCHES;
     const failed = this.checks(mode).filter((check) => !check.ok);
     if (failed.length > 0) return notArmed(failed);
+    this.#orders += 1;
     const before = this.#safety;
     const { controllers, episodes, journal } = this.#parts;
     journal?.({ order: 'mode', mode, ...(session !== undefined && { session }) });

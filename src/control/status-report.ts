@@ -2,8 +2,10 @@ import type { AuditLog } from '../audit/audit-log.ts';
 import type { Config } from '../messages/config.ts';
 import { limitNames } from '../messages/states.ts';
 import type { Status } from '../messages/status.ts';
+import { COVERAGE_CELLS } from '../robot/coverage.ts';
 import type { Robot } from '../robot/robot.ts';
 import { activeConditions } from '../safety/failsafe-table.ts';
+import type { CollectionMeter } from './collection-meter.ts';
 import type { FrameSource } from './decode.ts';
 import type { EstopLatch } from './estop-latch.ts';
 import type { SerialLink } from './link.ts';
@@ -41,6 +43,7 @@ export class StatusReport {
   server: SocketServer | undefined;
   outbox: RowOutbox | undefined;
   stopWays: StopWays | undefined;
+  collection: CollectionMeter | undefined;
   readonly #parts: StatusParts;
   readonly #started = performance.now();
   readonly #counters = {
@@ -139,6 +142,11 @@ export class StatusReport {
       counters: {
         ...this.#counters,
         overruns: control.facts.overruns.total,
+        // stops, disarmings and modes; see the command `mode`
+        orders: control.orders,
+        'collection.transitions': this.collection?.transitions ?? 0,
+        'collection.cells': this.collection?.cells ?? 0,
+        'collection.cellsInAll': COVERAGE_CELLS,
         ...prefixed('frames.', source.decoder.counters),
         ...prefixed('link.', link.health),
         ...prefixed('socket.', this.server?.counters ?? {}),

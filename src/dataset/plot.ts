@@ -1,6 +1,6 @@
 import { EdgeError } from '../errors.ts';
 import { drawFigure, type Figure } from '../figure.ts';
-import { axesOf, type Coverage, MAP_NAMES, type MapName } from './coverage.ts';
+import { axesOf, type Coverage, MAP_NAMES, type MapName } from '../robot/coverage.ts';
 import type { TransitionSource } from './source.ts';
 import { type NamedMoments, namesOf, rateOf, type Survey, surveyDataset } from './statistics.ts';
 import type { Transitions } from './transitions.ts';
@@ -190,11 +190,14 @@ const coverageFigure = (coverage: Coverage): Figure => ({
 
 function coverageMap(name: MapName, coverage: Coverage) {
   const [across, up] = axesOf(name);
+  const cells = coverage.cells(name);
+  // A scale of one number would have no legend.
+  const most = Math.max(10, ...cells.map(({ states }) => states));
   return {
     title: `${(100 * coverage.share(name)).toFixed(0)} % of the cells visited`,
     width: 300,
     height: 300,
-    data: { values: coverage.cells(name) },
+    data: { values: cells },
     mark: { type: 'rect' as const },
     encoding: {
       x: {
@@ -212,10 +215,10 @@ function coverageMap(name: MapName, coverage: Coverage) {
       },
       y2: { field: 'yEnd' },
       color: {
-        field: 'rows',
+        field: 'states',
         type: 'quantitative' as const,
         title: 'rows',
-        scale: { type: 'log' as const, scheme: 'viridis' as const },
+        scale: { type: 'log' as const, scheme: 'viridis' as const, domain: [1, most] },
       },
     },
   };

@@ -1,4 +1,4 @@
-import { Coverage, MAP_NAMES, type MapName } from './coverage.ts';
+import { Coverage, type MapName } from '../robot/coverage.ts';
 import { CLAMPED, MARKS, type Mark, markBit } from './marks.ts';
 import type { TransitionSource } from './source.ts';
 import { endsEpisode, type Provenance, type Transitions } from './transitions.ts';
@@ -70,7 +70,7 @@ export async function surveyDataset(source: TransitionSource): Promise<Survey> {
   const take = (batch: Transitions, row: number): void => {
     addRow(observations, batch.observations, row);
     addRow(actions, batch.actions, row);
-    coverage?.add(taskStateAt(batch, row));
+    coverage?.add(batch.observations.subarray(row * observationSize, (row + 1) * observationSize));
     const earned = batch.rewards[row] ?? 0;
     reward.add(earned);
     const marks = batch.marks?.[row] ?? 0;
@@ -115,15 +115,10 @@ export async function surveyDataset(source: TransitionSource): Promise<Survey> {
         MARKS.flatMap((mark, bit) => (markCounts[bit] ? [[mark, share(markCounts[bit])]] : [])),
       ),
     }),
-    ...(coverage && { coverage: coverageShares(coverage) }),
+    ...(coverage && { coverage: { balance: coverage.share('balance'), travel: coverage.share('travel') } }),
   };
   return { statistics, coverage };
 }
-
-export const coverageShares = (coverage: Coverage): Record<MapName, number> => ({
-  balance: coverage.share(MAP_NAMES[0]),
-  travel: coverage.share(MAP_NAMES[1]),
-});
 
 /** Decisions per second, where the dataset says so [Hz]. */
 export function rateOf({ rate }: Provenance): number | undefined {
@@ -141,11 +136,6 @@ function hasTaskState({ shape, provenance }: TransitionSource): boolean {
   if (shape.observationSize !== TASK_STATE.length) return false;
   const names = namesOf(provenance, 'observationNames');
   return names.length === 0 || TASK_STATE.every((name, index) => names[index] === name);
-}
-
-function taskStateAt({ observations }: Transitions, row: number) {
-  const at = (index: number) => observations[row * TASK_STATE.length + index] ?? Number.NaN;
-  return { x: at(0), v: at(1), pitch: at(2), pitchRate: at(3) };
 }
 
 function addRow(accumulators: readonly Accumulator[], values: Float32Array, row: number): void {

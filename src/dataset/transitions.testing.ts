@@ -16,7 +16,7 @@ const rowsArbitrary = (S: number, A: number) =>
       marks: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: ALL_MARKS })),
       begin: fc.array(float, { minLength: S, maxLength: S }),
     }),
-    { minLength: 1, maxLength: 40 },
+    { minLength: 1, maxLength: 40, size: 'large' },
   );
 
 /** Any dataset that keeps the contract of `Transitions`, with provenance. */

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { accessWarnings, brokerAccess } from '../messages/broker-config.ts';
 import type { Config } from '../messages/config.ts';
+import { modeSchema } from '../messages/mode.ts';
 import { MQTT_SCHEMA, type RecordingState } from '../messages/mqtt.ts';
 import { offlineState, stateOf } from '../messages/mqtt-state.ts';
 import { decodeRow } from '../messages/row.ts';
@@ -9,6 +10,7 @@ import type { Status } from '../messages/status.ts';
 import { limitsOf } from '../recording/limits.ts';
 import { Recorder } from '../recording/recorder.ts';
 import type { RowKey } from '../recording/row-key.ts';
+import { behaviourOf } from './behaviour.ts';
 import { Broker } from './broker.ts';
 import { ControlLink } from './control-link.ts';
 import { HttpServer } from './http-server.ts';
@@ -36,6 +38,9 @@ export class Gateway {
   #reported: '' | 'behind' | 'disk-full' = '';
   /** the run of control that rows come from now */
   #boot: bigint | undefined;
+  #latest: Status | undefined;
+  /** what the segments say now about themselves, as JSON */
+  #behaviour = '';
 
   /** @throws EdgeError `fileUnreadable`, when a file of the broker's configuration is not there */
   constructor(config: Config, log: Logger, revision: string) {
@@ -151,6 +156,7 @@ export class Gateway {
   }
 
   #event(event: Record<string, unknown>): void {
+    if (event.event === 'state') this.#behaves(event.mode);
     this.#recorder.event(event);
     if (event.event === 'record') this.#record(event.recording === true);
     this.#broker?.publishEvent({ ...event, schema: MQTT_SCHEMA, event: String(event.event), at: Date.now() });
@@ -165,7 +171,21 @@ export class Gateway {
     });
   }
 
+  /** Segments say how their rows came to be; another behaviour begins another segment. */
+  #behaves(wanted: unknown): void {
+    const mode = modeSchema.safeParse(wanted).data;
+    const behaviour = mode && behaviourOf(mode, this.#latest);
+    const text = JSON.stringify(behaviour ?? {});
+    if (behaviour === undefined || text === this.#behaviour) return;
+    this.#behaviour = text;
+    this.#recorder.setBehaviour(behaviour);
+  }
+
   #status(status: Status): void {
+    const first = this.#latest === undefined;
+    this.#latest = status;
+    // A gateway that came later has not heard how it began.
+    if (first) this.#behaves(status.mode);
     this.#telemetry.battery = status.estimate?.battery ?? Number.NaN;
     this.#states.update(stateOf(status, this.#recordingState(), Date.now()));
     this.#reportRecorder();

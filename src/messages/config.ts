@@ -66,7 +66,7 @@ const recordingSchema = z
       .enum(WHEN_FULL)
       .default('stop')
       .describe(
-        'What happens at `maxMegabytes` or `leaveFreeMegabytes`: `stop` = recording stops until there is room, and says so; `drop-oldest-acknowledged` = the oldest segments that somebody has confirmed to hold are removed, and recording stops when there are none; `drop-oldest` = the oldest are removed, confirmed ones first, and what nobody else has is lost.',
+        'What happens at `maxMegabytes` or `leaveFreeMegabytes`: `stop` = recording stops until there is room, and says so; `drop-oldest-acknowledged` = the oldest segments that somebody has confirmed to hold (`h2o-edge dataset acknowledge`) are removed, and recording stops when there are none; `drop-oldest` = the oldest are removed, confirmed ones first, and what nobody else has is lost.',
       ),
     segmentMegabytes: z
       .number()
@@ -276,26 +276,33 @@ export function loadConfig(path: string): Config {
   };
 }
 
-/** The default configuration with a comment for each key. */
+/** Keys that say which robot this is; all others are better left to the release. */
+const OWN_KEYS = ['name', 'robot', 'serial.path'];
+
+/**
+ * A configuration to begin with: each key with its meaning and its default. What is not this robot's own is commented out,
+ * since a value that was written once would stay when a later release has a better one.
+ */
 export function commentedDefaults(): string {
   return [
-    '# Configuration of one robot for h2o-edge. Every key may be left out; the values here are the defaults.',
+    '# Configuration of one robot for h2o-edge. Every key may be left out; what stands behind a `#` are the defaults.',
     '',
     ...comment(configSchema, configSchema.parse({}), ''),
   ].join('\n');
 }
 
-function comment(schema: z.ZodObject, values: Record<string, unknown>, indent: string): string[] {
+function comment(schema: z.ZodObject, values: Record<string, unknown>, path: string): string[] {
+  const indent = '  '.repeat(path.split('.').length - 1);
   return Object.entries(schema.shape).flatMap(([key, field]) => {
     const value = values[key];
     const inner = field instanceof z.ZodPrefault ? field.unwrap() : undefined;
     const lines = [`${indent}# ${(field as z.ZodType).description ?? ''}`];
     if (inner instanceof z.ZodObject) {
-      return [...lines, `${indent}${key}:`, ...comment(inner, value as Record<string, unknown>, `${indent}  `)];
+      return [...lines, `${indent}${key}:`, ...comment(inner, value as Record<string, unknown>, `${path}${key}.`)];
     }
     return [
       ...lines,
-      `${indent}${key}: ${Array.isArray(value) ? JSON.stringify(value) : value === '' ? "''" : String(value)}`,
+      `${indent}${OWN_KEYS.includes(`${path}${key}`) ? '' : '#'}${key}: ${Array.isArray(value) ? JSON.stringify(value) : value === '' ? "''" : String(value)}`,
       '',
     ];
   });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { taskNames } from '../robot/tasks/tasks.ts';
+import { explorationSchema } from './exploration.ts';
 
 /** `balancer` (built in) or the id of a policy bundle. */
 export const controllerSchema = z
@@ -14,6 +15,8 @@ export const modeSchema = z.discriminatedUnion('task', [
     controller: controllerSchema,
     /** [m/s] forward; only the balancer follows another than the task's own */
     targetVelocity: z.number().min(-5).max(5).optional(),
+    /** noise and set points on top of what the controller asks for, to collect data */
+    exploration: explorationSchema.optional(),
   }),
 ]);
 export type Mode = z.output<typeof modeSchema>;
@@ -21,13 +24,16 @@ export type ArmedMode = Exclude<Mode, { task: 'disarmed' }>;
 
 export const DISARMED: Mode = { task: 'disarmed' };
 
-/** Modes that move the robot away from where it is want somebody who watches. */
+/** Modes that move the robot away from where it is, or disturb it on purpose, want somebody who watches. */
 export const needsHeartbeat = (mode: Mode): boolean =>
-  mode.task === 'moving-straight' || (mode.task !== 'disarmed' && (mode.targetVelocity ?? 0) !== 0);
+  mode.task === 'moving-straight' ||
+  (mode.task !== 'disarmed' && ((mode.targetVelocity ?? 0) !== 0 || mode.exploration !== undefined));
 
 /** The mode in one short phrase for people. */
 export function describeMode(mode: Mode): string {
   if (mode.task === 'disarmed') return 'disarmed';
   const velocity = mode.targetVelocity === undefined ? '' : ` at ${mode.targetVelocity} m/s`;
-  return `${mode.task} under ${mode.controller}${velocity}`;
+  const { exploration } = mode;
+  const exploring = exploration ? `, exploring (seed ${exploration.seed}, episode ${exploration.episode})` : '';
+  return `${mode.task} under ${mode.controller}${velocity}${exploring}`;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { describeMode, modeSchema } from './mode.ts';
 import { answerSchema, commandSchema, requestSchema } from './requests.ts';
 
@@ -72,6 +72,20 @@ describe('a request', () => {
     ['force', { request: 'disarm', force: true }],
   ])('is refused by the name of its "%s" in %o', (name, request) => {
     expect(complaints(requestSchema, request)).toEqual([name]);
+  });
+
+  it('is one of these, none of which changes a key, a role, a limit or a file; and so are signed commands', () => {
+    const namesOf = (schema: z.ZodType, key: string) => {
+      const { oneOf = [], anyOf = oneOf } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
+      return anyOf
+        .map((one) => (typeof one === 'object' ? one.properties?.[key] : undefined))
+        .map((field) => {
+          return typeof field === 'object' ? field.const : undefined;
+        });
+    };
+    const harmless = ['status', 'estop', 'disarm', 'challenge', 'command', 'subscribe', 'heartbeat', 'acknowledge'];
+    expect(namesOf(requestSchema, 'request')).toEqual([...harmless, 'recorder']);
+    expect(namesOf(commandSchema, 'name')).toEqual(['mode', 'reset', 'record']);
   });
 
   it('is refused when it is no object at all', () => {

@@ -11,6 +11,8 @@ export const commandSchema = z.discriminatedUnion('name', [
     mode: modeSchema,
     /** names the operator's heartbeats; needed for a mode that moves, see `needsHeartbeat` */
     session: sessionSchema.optional(),
+    /** `orders` of the status that the sender has seen: once anybody has stopped the robot or given it a mode since, this starts nothing */
+    orders: z.int().nonnegative().optional(),
   }),
   z.strictObject({ name: z.literal('reset') }),
   /** moves nothing, but what is recorded is what policies are made of */

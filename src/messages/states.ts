@@ -20,6 +20,7 @@ export const LIMITS = [
   'fallback',
   'policy-late',
   'blend',
+  'exploration',
 ] as const;
 export const limitSchema = z.enum(LIMITS);
 export type Limit = z.output<typeof limitSchema>;

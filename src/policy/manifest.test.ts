@@ -42,6 +42,7 @@ describe('manifest.json', () => {
     ['a clip that falls', { observation: { terms: [{ name: 'v', clip: [1, -1] }] } }, 'observation.terms.0.clip'],
     ['history 0', { observation: { terms: [{ name: 'v' }], history: 0 } }, 'observation.history'],
     ['a negative action', { action: { terms: [{ name: 'wheelTorque', scale: -3 }] } }, 'action.terms.0.scale'],
+    ['no word about its training', { training: undefined }, 'training'],
     ['an expiry that is no time', { expires: 'never' }, 'expires'],
     ['a short hash', { model: { ...good.model, sha256: 'ab' } }, 'model.sha256'],
     ['too few golden pairs', { golden: { ...good.golden, pairs: good.golden.pairs.slice(0, 3) } }, 'golden.pairs'],

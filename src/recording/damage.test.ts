@@ -72,8 +72,8 @@ describe('one flipped bit', () => {
         async (bit) => {
           const { rows, ending } = await read(withFlip(part, bit));
           expect(rows).toEqual(all.slice(0, rows.length));
-          const unnoticed = ending?.kind === 'cut' && ending.lost === 0;
-          if (unnoticed) expect(rows).toEqual(all);
+          // Else it would be taken for a crash that cut off what nobody was told to be safe.
+          if (ending?.kind === 'cut') expect(rows).toEqual(all);
         },
       ),
       { numRuns: 400 },
@@ -86,7 +86,7 @@ describe('one flipped bit', () => {
       for (let bit = 8 * start; bit < 8 * (start + 9); bit++) {
         const { rows, ending } = await read(withFlip(part, bit));
         expect(rows).toEqual(all.slice(0, rows.length));
-        expect(ending?.kind === 'damaged' || (ending?.kind === 'cut' && ending.lost > 0)).toBe(true);
+        expect(ending?.kind).toBe('damaged');
       }
     }
   });

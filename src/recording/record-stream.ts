@@ -12,12 +12,22 @@ export interface RawRecord {
 }
 
 /** The file ends in the middle of something. */
-export class Cut extends Error {}
+export class Cut extends Error {
+  /** how the record begins that is not all there */
+  readonly head: Buffer;
+
+  constructor(message: string, head: Buffer = Buffer.alloc(0)) {
+    super(message);
+    this.head = head;
+  }
+}
 /** The bytes cannot be what was written. */
 export class Damage extends Error {}
 
 /** Opcode and u64 length. */
 const HEADER = 9;
+/** As much of a record that is cut off as says what it is [bytes]. */
+const HEAD = 64;
 /** Bytes read at once. */
 const STRIDE = 1 << 18;
 /** A chunk is 64 KiB and a bit; whatever claims to be much longer was not written by a recorder, and memory is bounded. */
@@ -73,6 +83,11 @@ export class RecordStream {
     const header = await this.#peek(HEADER);
     const length = header.readBigUInt64LE(1);
     if (length > BigInt(MAX_RECORD)) throw new Damage(`a record claims ${length} bytes`);
+    const end = offset + HEADER + Number(length);
+    if (end > this.#size) {
+      const head = await this.#peek(Math.min(HEAD, this.#size - offset));
+      throw new Cut(`the file ends ${end - this.#size} bytes too early`, head);
+    }
     const bytes = await this.take(HEADER + Number(length));
     return { opcode: bytes.readUInt8(0), offset, body: bytes.subarray(HEADER), bytes };
   }

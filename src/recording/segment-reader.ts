@@ -25,6 +25,13 @@ const MAGIC = Buffer.from(MCAP_MAGIC);
 const FOOTER_BEFORE_CRC = 25;
 /** A chunk of tiny messages, and an index entry for each [bytes]. */
 const LONGEST_COMMIT = 3 * CHUNK_BYTES;
+/** Magic, header and metadata; a longer one that is really cut is kept aside for nothing [bytes]. */
+const LONGEST_OPENING = 4096;
+/** Body of a chunk without compression, up to its records: times, size, CRC, no name, length. */
+const CHUNK_FIELDS = 40n;
+/** Where its size stands, with the header of the record. */
+const UNCOMPRESSED_SIZE = 9 + 16;
+const CHUNK_HEAD = UNCOMPRESSED_SIZE + 8;
 
 /** How a segment ends, known once it has been read. `good` is the length up to the end of the last good chunk. */
 export type SegmentEnding =
@@ -117,13 +124,24 @@ export class SegmentReader {
       this.#ending = { kind: 'sealed' };
     } catch (error) {
       const lost = stream.size - this.#good;
-      // EIO while reading is damage too. A length that grew by a flipped bit looks like a cut, but a crash cuts off one
-      // commit and not more.
-      const kind = error instanceof Cut && (lost <= LONGEST_COMMIT || this.#dataEnded) ? 'cut' : 'damaged';
+      // EIO while reading is damage too.
+      const kind = error instanceof Cut && this.#looksLikeCrash(error, lost) ? 'cut' : 'damaged';
       this.#ending = { kind, good: this.#good, lost, reason: messageOf(error) };
     } finally {
       await stream.close();
     }
+  }
+
+  /**
+   * A length that grew by a flipped bit looks like a cut. But a crash cuts off one commit and not more; the opening of a
+   * segment was whole before anything stood behind it; and a chunk says twice how long it is.
+   */
+  #looksLikeCrash({ head }: Cut, lost: number): boolean {
+    if (this.#dataEnded) return true;
+    if (lost > LONGEST_COMMIT) return false;
+    if (this.#good === 0) return this.#stream.size <= LONGEST_OPENING;
+    if (head.length < CHUNK_HEAD || head[0] !== Opcode.CHUNK) return true;
+    return head.readBigUInt64LE(1) === head.readBigUInt64LE(UNCOMPRESSED_SIZE) + CHUNK_FIELDS;
   }
 
   async *#dataSection(): AsyncGenerator<readonly McapTypes.Message[]> {

@@ -1,5 +1,6 @@
 import type { ArmedMode } from '../messages/mode.ts';
 import type { Robot } from '../robot/robot.ts';
+import { explorationChecks } from './exploration-limits.ts';
 import type { Facts } from './facts.ts';
 import { activeConditions, type ConditionId } from './failsafe-table.ts';
 import type { SafetyState } from './supervisor.ts';
@@ -124,6 +125,7 @@ export function armingChecks(
           ? 'a policy follows its own task; leave the velocity away or use the balancer'
           : 'ask for less',
     },
+    ...explorationChecks(mode, robot),
   ];
   if (moving) return checks;
   return [

@@ -6,10 +6,12 @@ export type Bench = () => Promise<object>;
 
 /** Each bench is loaded only when it is asked for. */
 const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
+  collecting: async () => (await import('./collecting.ts')).collecting,
   codec: async () => (await import('./codec.ts')).codec,
   estop: async () => (await import('./estop.ts')).estop,
   training: async () => (await import('./training.ts')).training,
   simulation: async () => (await import('./simulation.ts')).simulation,
+  recording: async () => (await import('./recording.ts')).recording,
 };
 
 async function main([name = '', ...options]: readonly string[]): Promise<void> {

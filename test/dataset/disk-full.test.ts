@@ -39,7 +39,7 @@ describe('an export that does not fit', () => {
 
   // Here the disk has room, and the file system refuses all the same: nobody is warned before.
   it.skipIf(!canLimit)('in a file that may not grow ends with an error and leaves nothing', () => {
-    const found = exportAll(temporaryFolder(), 20_000, ['prlimit', '--fsize=300000']);
+    const found = exportAll(temporaryFolder(), 8000, ['prlimit', '--fsize=300000']);
     for (const { outcome, left } of found) {
       expect(outcome).toMatch(/^datasetNotWritten: /);
       expect(left).toEqual([]);

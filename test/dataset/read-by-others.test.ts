@@ -7,6 +7,7 @@ import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'h
 import { describe, expect, it } from 'vitest';
 import { exportDataset } from '../../src/dataset/export/export-dataset.ts';
 import { MARKS } from '../../src/dataset/marks.ts';
+import { readDataset } from '../../src/dataset/open-dataset.ts';
 import { temporaryFolder } from '../../src/dataset/segments/segments.testing.ts';
 import { madeUp, sourceOf } from '../../src/dataset/transitions.testing.ts';
 
@@ -61,6 +62,19 @@ describe.skipIf(!hasH5py)("Debian's h5py (package python3-h5py)", () => {
     expect(found.qlearning).toEqual({ rows: ROWS - 5, nextIsStored: ROWS - 5 - 4, terminals: 4 });
     expect(JSON.parse(found.attributes.provenance)).toEqual(all.provenance);
     expect(found.attributes).toMatchObject({ format: 'd4rl', task: 'standing-still', rate: 200 });
+  });
+
+  it("writes a file with bool flags, gzip and double precision, as D4RL's are, that is read", async () => {
+    const path = join(temporaryFolder(), 'halfcheetah.hdf5');
+    execFileSync(PYTHON, [fileURLToPath(new URL('./write-with-h5py.py', import.meta.url)), path]);
+    const read = await readDataset(path);
+    expect(read).toMatchObject({ count: 200, observationSize: 3, actionSize: 2, provenance: {} });
+    expect(read.observations).toEqual(Float32Array.from({ length: 600 }, (_, at) => at / 8));
+    expect(read.nextObservations).toEqual(Float32Array.from({ length: 600 }, (_, at) => (at + 3) / 8));
+    expect(read.rewards).toEqual(Float32Array.from({ length: 200 }, (_, row) => row));
+    expect([...read.terminals].flatMap((flag, row) => (flag === 1 ? [row] : []))).toEqual([120]);
+    expect([...read.timeouts].flatMap((flag, row) => (flag === 1 ? [row] : []))).toEqual([60, 199]);
+    expect(read.marks).toBeUndefined();
   });
 
   it("finds Minari's layout field by field", async () => {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { rmSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
@@ -13,7 +14,7 @@ const [mode, directory = '', first = '1'] = process.argv.slice(2);
 const say = (line: string) => writeSync(1, `${line}\n`);
 
 let durable = 0;
-let full = false;
+let troubled = false;
 const recorder = new Recorder({
   directory,
   robot: 'robot-1',
@@ -26,11 +27,11 @@ const recorder = new Recorder({
     say(`durable ${durable}`);
   },
   onProblem: ({ kind, message }) => {
-    full ||= kind === 'disk-full';
+    troubled ||= kind === 'disk-full' || kind === 'io-error';
     say(`problem ${kind} ${message}`);
   },
   onRecovered: () => {
-    full = false;
+    troubled = false;
     say('recovered');
   },
 });
@@ -39,7 +40,11 @@ const recorder = new Recorder({
 async function record(from: number, until: () => boolean): Promise<void> {
   for (let number = from; !until(); await turn()) {
     for (let count = 0; count < 200; count++) recorder.row(rowNumber(number++));
-    if (recorder.counters.waiting > 1000) await recorder.flush();
+    // A sender that knows what is safe sends no more than fits.
+    while (recorder.counters.waiting > 1000 && !until()) {
+      await recorder.flush();
+      await turn();
+    }
   }
 }
 
@@ -48,17 +53,56 @@ async function report(): Promise<void> {
   say(JSON.stringify({ durable, ...sums }));
 }
 
-const ballast = join(directory, 'ballast');
-if (mode === 'room') writeFileSync(ballast, new Uint8Array(4 << 20));
-await recorder.start();
-say('started');
-await record(Number(first), () => full);
-if (mode === 'room') {
-  await report();
+/** Waits until recording goes on by itself; then rows from the first that is not safe on, as `control` sends them. */
+async function goOn(): Promise<void> {
   const before = recorder.counters.rowsDurable;
-  rmSync(ballast);
-  // What waits and what comes later go into a new segment.
+  while (recorder.problem) await turn();
+  await recorder.flush();
   await record(durable + 1, () => recorder.counters.rowsDurable > before + 5000);
 }
-await recorder.stop();
-await report();
+
+const ballast = join(directory, 'ballast');
+const remount = (how: string) => execFileSync('mount', ['-o', `remount,${how}`, directory]);
+
+const MODES: Readonly<Record<string, () => Promise<void>>> = {
+  /** until it is killed */
+  fast: () => record(Number(first), () => false),
+  /** until the disk is full */
+  fill: () => record(1, () => troubled),
+  /** the same, where files may not grow */
+  short: () => record(1, () => troubled),
+  /** until the disk is full; then there is room, and what waits and what comes later go into a new segment */
+  room: async () => {
+    await record(1, () => troubled);
+    await report();
+    rmSync(ballast);
+    await goOn();
+  },
+  /** the disk fails and comes back on its own */
+  trouble: async () => {
+    await record(1, () => troubled);
+    await goOn();
+  },
+  /** between two segments the disk becomes read-only, as Linux does it with a file system that is damaged */
+  readonly: async () => {
+    await record(1, () => recorder.counters.rowsDurable > 5000);
+    recorder.setBehaviour({});
+    await recorder.flush();
+    remount('ro');
+    await record(durable + 1, () => troubled);
+    await report();
+    remount('rw');
+    await goOn();
+  },
+};
+
+if (mode === 'verify') {
+  await report();
+} else {
+  if (mode === 'room') writeFileSync(ballast, new Uint8Array(4 << 20));
+  await recorder.start();
+  say('started');
+  await MODES[mode ?? '']?.();
+  await recorder.stop();
+  await report();
+}

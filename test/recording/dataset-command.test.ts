@@ -1,9 +1,10 @@
+import { createHash } from 'node:crypto';
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { describe, expect, it, vi } from 'vitest';
 import { registerDataset } from '../../src/commands/dataset.ts';
-import { acknowledge } from '../../src/recording/acknowledged.ts';
+import { acknowledge, acknowledgement } from '../../src/recording/acknowledged.ts';
 import { Recorder } from '../../src/recording/recorder.ts';
 import { range, rowsIn } from '../../src/recording/recording.testing.ts';
 import { rowNumber } from '../../src/recording/rows.testing.ts';
@@ -205,5 +206,32 @@ describe('dataset repair', () => {
     expect(lastOf(lines)).toMatchObject({ ok: false, failed: [{ file: part }] });
     expect(error).toMatchObject({ codeName: 'recordingFailed', message: expect.stringContaining(part) });
     expect((await run('repair', join(directory, 'notes.txt'))).error).toMatchObject({ codeName: 'fileUnreadable' });
+  });
+});
+
+describe('dataset acknowledge', () => {
+  it('notes who holds a segment, with the sum that a copy must have', async () => {
+    const directory = await recordedFolder();
+    const path = join(directory, FILE);
+    const { lines, error } = await run('acknowledge', path, '--by', 'laptop', '--json');
+    expect(error).toBeUndefined();
+    const sha256 = createHash('sha256').update(readFileSync(path)).digest('hex');
+    const bytes = readFileSync(path).length;
+    expect(lastOf(lines)).toEqual({ acknowledged: [{ segment: path, sha256, bytes }] });
+    expect(await acknowledgement(path, bytes)).toMatchObject({ by: 'laptop', sha256 });
+    expect((await run('ls', directory)).lines[0]).toContain('sealed, acknowledged');
+  });
+
+  it('refuses what is damaged, or not sealed, or not there', async () => {
+    const directory = await recordedFolder();
+    const path = join(directory, FILE);
+    const part = path.replace('.mcap', '.part');
+    writeFileSync(part, readFileSync(path));
+    spoil(path);
+    for (const segment of [path, part]) {
+      expect((await run('acknowledge', segment)).error).toMatchObject({ codeName: 'segmentUnreadable' });
+    }
+    expect((await run('acknowledge', join(directory, 'no.mcap'))).error).toMatchObject({ codeName: 'fileUnreadable' });
+    expect(readdirSync(directory).filter((file) => file.endsWith('.acknowledged'))).toEqual([]);
   });
 });

@@ -1,22 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { verifyDirectory } from '../../src/recording/verify.ts';
-import { lastDurable, startRecording, temporaryFolder } from './processes.ts';
+import { canMount, lastDurable, startRecording, temporaryFolder, withDisk } from './processes.ts';
 
-/** A disk of its own for one process: `sh -c` mounts it over the folder, in a mount namespace that ends with it. */
-const withDisk = (megabytes: number, directory: string): string[] => [
-  'unshare',
-  '--map-root-user',
-  '--mount',
-  'sh',
-  '-c',
-  `mount -t tmpfs -o size=${megabytes}m tmpfs "$0" && exec "$@"`,
-  directory,
-];
-
-/** Containers often forbid it; then the limit on the length of files has to do. */
-const canMount =
-  spawnSync('unshare', ['--map-root-user', '--mount', 'sh', '-c', 'mount -t tmpfs tmpfs /mnt']).status === 0;
+/** Where nothing can be mounted, the limit on the length of files has to do. */
 const canLimit = spawnSync('prlimit', ['--version']).status === 0;
 
 const reports = (lines: readonly string[]) =>

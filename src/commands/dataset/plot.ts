@@ -5,10 +5,10 @@ import { openDataset } from '../../dataset/open-dataset.ts';
 import { plotDataset } from '../../dataset/plot.ts';
 import { EdgeError, messageOf } from '../../errors.ts';
 import { say, sayJson } from '../output.ts';
-import { type ReadingOptions, withReading } from './reading.ts';
+import { openOptions, type ReadFlags, withReadOptions } from './options.ts';
 
 export function registerPlot(dataset: Command): void {
-  withReading(dataset.command('plot'))
+  withReadOptions(dataset.command('plot'))
     .description('draw a dataset: histograms of states and actions, x, v and pitch over time, coverage; as SVG')
     .argument('<path>', 'a folder of segments, or a dataset of any form that `dataset export` writes')
     .requiredOption('--out <folder>', 'where the figures go')
@@ -16,8 +16,8 @@ export function registerPlot(dataset: Command): void {
     .action(plot);
 }
 
-async function plot(path: string, options: ReadingOptions & { out: string; json?: boolean }): Promise<void> {
-  const source = await openDataset(path, options);
+async function plot(path: string, options: ReadFlags & { out: string; json?: boolean }): Promise<void> {
+  const source = await openDataset(path, openOptions(options));
   const { files, survey } = await plotDataset(source);
   for (const warning of source.warnings) process.stderr.write(`warning: ${warning}\n`);
   const written: string[] = [];

@@ -2,18 +2,18 @@ import type { Command } from 'commander';
 import { openDataset } from '../../dataset/open-dataset.ts';
 import { type Moments, type Statistics, surveyDataset } from '../../dataset/statistics.ts';
 import { say, sayJson } from '../output.ts';
-import { type ReadingOptions, withReading } from './reading.ts';
+import { openOptions, type ReadFlags, withReadOptions } from './options.ts';
 
 export function registerStats(dataset: Command): void {
-  withReading(dataset.command('stats'))
+  withReadOptions(dataset.command('stats'))
     .description('what a dataset is like: counts, returns, falls, share of clamped rows, coverage of the state space')
     .argument('<path>', 'a folder of segments, or a dataset of any form that `dataset export` writes')
     .option('--json', 'print one JSON object as the last line')
     .action(stats);
 }
 
-async function stats(path: string, options: ReadingOptions & { json?: boolean }): Promise<void> {
-  const source = await openDataset(path, options);
+async function stats(path: string, options: ReadFlags & { json?: boolean }): Promise<void> {
+  const source = await openDataset(path, openOptions(options));
   const { statistics } = await surveyDataset(source);
   for (const warning of source.warnings) process.stderr.write(`warning: ${warning}\n`);
   if (options.json) sayJson({ path, format: source.format, ...statistics, warnings: source.warnings });

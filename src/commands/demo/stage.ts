@@ -171,7 +171,13 @@ class Cast {
 }
 
 /** Configuration, keys and policies of a robot that trusts this demo's operator and the demo key of the shipped bundles. */
-function furnish(folder: string, port: string, priority: number, brokerUrl: string): KeyObject {
+export function furnish(
+  folder: string,
+  port: string,
+  priority: number,
+  brokerUrl: string,
+  more: Readonly<Record<string, unknown>> = {},
+): KeyObject {
   const { privateKey, publicKey } = generateKeyPair();
   writePrivateKey(join(folder, OPERATOR_KEY_NAME), privateKey);
   const trusted = [
@@ -191,18 +197,19 @@ function furnish(folder: string, port: string, priority: number, brokerUrl: stri
     delayCheck: 'warn',
     policyLatencyBudget: 10,
     logLevel: 'error',
+    ...more,
   };
   // JSON is YAML.
   writeFileSync(join(folder, CONFIG_NAME), JSON.stringify(config, null, 2));
   return privateKey;
 }
 
-function spawnUnderPriority(priority: number, words: readonly string[]): ChildProcess {
+export function spawnUnderPriority(priority: number, words: readonly string[]): ChildProcess {
   const [program = process.execPath, ...rest] = [...realTimePrefix(priority), process.execPath, ...words];
   return spawn(program, rest, { stdio: ['ignore', 'pipe', 'inherit'] });
 }
 
-async function firstLine(child: ChildProcess): Promise<void> {
+export async function firstLine(child: ChildProcess): Promise<void> {
   const { stdout } = child;
   if (!stdout) throw new EdgeError('scenarioFailed', 'the simulator has no output', 'report this');
   const ended = exitOf(child).then((how) => {
@@ -216,7 +223,7 @@ async function firstLine(child: ChildProcess): Promise<void> {
 }
 
 /** Loading and measuring the policies takes control a moment before it listens. */
-async function connectOnceUp(path: string, control: ChildProcess): Promise<ControlClient> {
+export async function connectOnceUp(path: string, control: ChildProcess): Promise<ControlClient> {
   for (;;) {
     try {
       return await ControlClient.connect(path);
@@ -240,7 +247,7 @@ async function robotOverBroker(url: string): Promise<BrokerClient> {
 }
 
 /** Asks, and after three seconds no longer asks. */
-async function end(child: ChildProcess): Promise<void> {
+export async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const ended = exitOf(child);
   child.kill('SIGTERM');

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import type { ArmedMode } from '../../messages/mode.ts';
 import { decodeRow } from '../../messages/row.ts';
+import { limitBit } from '../../messages/states.ts';
 import { modelsDirectory } from '../../robot/robot.ts';
 import { conditionBit } from '../../safety/failsafe-table.ts';
 import { SimCore } from '../../simulation/sim-core.ts';
@@ -12,6 +13,17 @@ import { BOOT, robot, tapedLoop } from './taped-loop.testing.ts';
 const BALANCER: ArmedMode = { task: 'standing-still', controller: 'balancer' };
 const POLICY: ArmedMode = { task: 'standing-still', controller: 'standing-still-balancer' };
 const MOVING: ArmedMode = { task: 'moving-straight', controller: 'moving-straight-balancer' };
+
+const EXPLORATION = {
+  seed: 5,
+  episode: 0,
+  wander: 0.3,
+  wanderTime: 0.2,
+  white: 0.3,
+  mostTorque: 1,
+  setPoint: 0.2,
+  setPointTime: 1,
+};
 
 const nothing = new Uint8Array();
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
@@ -75,6 +87,10 @@ it.each([200, 400])('a day on the twin comes out of its tape bit for bit, at %i 
   // An operator who sets it moving and is gone: it holds.
   arm(MOVING);
   await run(2);
+  arm({ ...BALANCER, exploration: EXPLORATION });
+  await run(0.8);
+  arm({ ...POLICY, exploration: { ...EXPLORATION, episode: 1 } });
+  await run(0.8);
   arm(BALANCER);
   await run(0.5);
   void loop.control.estop('test');
@@ -104,6 +120,11 @@ it.each([200, 400])('a day on the twin comes out of its tape bit for bit, at %i 
     expect([id, any(({ conditions }) => (conditions & conditionBit(id)) !== 0n)]).toEqual([id, true]);
   }
   expect(any(({ controller, task }) => controller === 'policy' && task === 'moving-straight')).toBe(true);
+  for (const kind of ['balancer', 'policy']) {
+    const explored = ({ controller, limits }: { controller: string; limits: number }) =>
+      controller === kind && (limits & limitBit('exploration')) !== 0;
+    expect([kind, any(explored)]).toEqual([kind, true]);
+  }
   expect(loop.ticks.some(({ lost }) => lost > 0)).toBe(true);
   expect(loop.ticks.some(({ superseded }) => superseded)).toBe(true);
   expect(loop.control.safety.robotState).toBe('running');

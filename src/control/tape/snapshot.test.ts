@@ -10,6 +10,8 @@ const NOT_REMEMBERED: Readonly<Record<string, readonly string[]>> = {
   'control/estimate.ts': [],
   'control/observe.ts': [],
   // designed anew from rate and mode: what `prepare` and `begin` do
+  'control/explorer.ts': [],
+  'random.ts': [],
   'control/controllers.ts': ['#delayLimits', '#framesPerDecision'],
   // facts from outside, which are on the tape
   'control/fact-gatherer.ts': [
@@ -22,7 +24,7 @@ const NOT_REMEMBERED: Readonly<Record<string, readonly string[]>> = {
     'line',
   ],
   // stops that are repeated and resets that are under way: their effects are on the tape
-  'control/robot-control.ts': ['#echoedAt', '#clearing', '#seenAt', '#halts'],
+  'control/robot-control.ts': ['#echoedAt', '#clearing', '#seenAt', '#halts', '#orders'],
   'safety/imu-watch.ts': [],
   'safety/wheel-watch.ts': [],
   'safety/encoder-watch.ts': [],

@@ -70,8 +70,10 @@ export async function exportDataset(
       await writer.abandon();
       throw error;
     }
-    await compare(await read(partial), written, (rows) =>
-      onProgress({ stage: 'checking', rows, rowsAtMost: written.rows }),
+    await compare(
+      () => read(partial),
+      written,
+      (rows) => onProgress({ stage: 'checking', rows, rowsAtMost: written.rows }),
     );
     const bytes = await syncAll(partial);
     for (const ending of besides) await rename(`${partial}${ending}`, `${target}${ending}`);
@@ -127,13 +129,22 @@ async function needRoom(folder: string, bytes: number): Promise<void> {
   );
 }
 
-async function compare(source: TransitionSource, written: Digest, onRows: (rows: number) => void): Promise<void> {
+async function compare(
+  open: () => Promise<TransitionSource>,
+  written: Digest,
+  onRows: (rows: number) => void,
+): Promise<void> {
   const read = new Digest();
-  for await (const batch of source.batches()) {
-    read.add(batch);
-    onRows(read.rows);
+  let difference: string | undefined;
+  try {
+    for await (const batch of (await open()).batches()) {
+      read.add(batch);
+      onRows(read.rows);
+    }
+    difference = written.differenceTo(read);
+  } catch (error) {
+    difference = messageOf(error);
   }
-  const difference = written.differenceTo(read);
   if (difference === undefined) return;
   throw new EdgeError(
     'datasetNotWritten',

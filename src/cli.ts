@@ -22,7 +22,6 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   keys: async () => (await import('./commands/keys.ts')).registerKeys,
   dataset: async () => (await import('./commands/dataset.ts')).registerDataset,
   replay: async () => (await import('./commands/replay.ts')).registerReplay,
-  gap: async () => (await import('./commands/gap.ts')).registerGap,
   policy: async () => (await import('./commands/policy.ts')).registerPolicy,
   gap: async () => (await import('./commands/gap.ts')).registerGap,
   evaluate: async () => (await import('./commands/evaluate.ts')).registerEvaluate,

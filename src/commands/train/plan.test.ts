@@ -63,7 +63,13 @@ describe('what train is told', () => {
   });
 
   it.each<[string, Transitions, Transitions['provenance'], Partial<TrainOptions>, RegExp]>([
-    ['of another task', madeUpRows(), { ...standing, task: 'moving-straight' }, {}, /rewards are for moving-straight/],
+    [
+      'of another task',
+      madeUpRows(),
+      { ...standing, task: 'moving-straight' },
+      {},
+      /are for moving-straight, not for standing-still/,
+    ],
     [
       'at another rate',
       madeUpRows(),

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { openDataset } from '../../dataset/open-dataset.ts';
-import { rateOf, taskOf } from '../../dataset/provenance.ts';
+import { rateOf } from '../../dataset/provenance.ts';
 import { collect } from '../../dataset/source.ts';
 import type { Transitions } from '../../dataset/transitions.ts';
 import { EdgeError } from '../../errors.ts';
@@ -49,10 +49,6 @@ export async function readRealData(options: RealDataOptions): Promise<RealData> 
       'name data of this environment',
     );
   }
-  const ownTask = taskOf(provenance);
-  if (task !== null && ownTask !== undefined && ownTask !== task) {
-    throw refuse(`its rewards are for ${ownTask}, the run is for ${task}`, `train with --task ${ownTask}`);
-  }
   const rate = rateOf(provenance);
   if (rate !== undefined && Math.abs(rate - decisionRate) > 1e-6 * decisionRate) {
     throw refuse(
@@ -66,12 +62,8 @@ export async function readRealData(options: RealDataOptions): Promise<RealData> 
       'record more, or set a smaller training.batch',
     );
   }
-  const unknown = [
-    ...(task !== null && ownTask === undefined ? [`${path} does not say which task its rewards are for`] : []),
-    ...(rate === undefined
-      ? [`${path} does not say its rate; it is taken for ${decisionRate} decisions a second`]
-      : []),
-  ];
+  const unknown =
+    rate === undefined ? [`${path} does not say its rate; it is taken for ${decisionRate} decisions a second`] : [];
   return { transitions, sha256: digestOf(transitions), warnings: [...source.warnings, ...unknown] };
 }
 

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { EdgeError, messageOf } from '../../errors.ts';
 import { evaluatePolicy, type PatientController } from '../../learning/evaluate-policy.ts';
 import type { Evaluation } from '../../learning/evaluation.ts';
+import { ABOUT } from '../../learning/training/write-policies.ts';
 import { bundleFiles } from '../../policy/bundle.ts';
 import { PolicySession } from '../../policy/runtime.ts';
 import { loadRobot } from '../../robot/robot.ts';
@@ -96,10 +97,21 @@ async function onCheetah(bundle: string, gaps: readonly string[], options: Evalu
       seeds: options.seeds,
       start: 'spread',
     });
-    return { task: environment.name, algorithm: 'unknown', ...results };
+    return { task: environment.name, algorithm: algorithmOf(bundle), ...results };
   } finally {
     environment.delete();
     await session.release();
+  }
+}
+
+/** As its training has left word; a model from elsewhere has none. */
+function algorithmOf(folder: string): string {
+  try {
+    const about: unknown = JSON.parse(readFileSync(join(folder, ABOUT), 'utf8'));
+    const algorithm = typeof about === 'object' && about !== null && 'algorithm' in about ? about.algorithm : undefined;
+    return typeof algorithm === 'string' ? algorithm : 'unknown';
+  } catch {
+    return 'unknown';
   }
 }
 

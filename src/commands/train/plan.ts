@@ -114,11 +114,14 @@ function algorithmOf(given: string | undefined): AlgorithmName {
   throw new EdgeError(
     'usage',
     given === undefined ? 'no algorithm is named' : `there is no algorithm "${given}"`,
-    `use --algorithm with one of: ${algorithmNames.join(', ')}`,
+    `use --algorithm with one of: ${algorithmNames.join(', ')}, linear`,
   );
 }
 
-function recipeOf({ recipe: name, set = [], asPublished: published }: TrainOptions, environment: string): Recipe {
+export function recipeOf(
+  { recipe: name, set = [], asPublished: published }: TrainOptions,
+  environment: string,
+): Recipe {
   const isFile = name.includes('/') || /\.ya?ml$/.test(name);
   const named = environment === 'half-cheetah' && (name === 'paper' || name === 'edge') ? 'paper-halfcheetah' : name;
   const recipe = isFile ? readYamlData(name, recipeSchema, 'configInvalid') : recipeByName(named);
@@ -144,7 +147,7 @@ function changesOf(set: readonly string[]): Record<string, unknown> {
   return changes;
 }
 
-const withoutNone = (gaps: readonly string[]): string[] => gaps.filter((name) => name !== 'none');
+export const withoutNone = (gaps: readonly string[]): string[] => gaps.filter((name) => name !== 'none');
 
 /**
  * The data of a run that goes on.

@@ -12,6 +12,7 @@ import { runTraining } from '../../learning/training/run-training.ts';
 import { writePolicies } from '../../learning/training/write-policies.ts';
 import { complain, say, sayJson } from '../output.ts';
 import type { TrainOptions } from '../train.ts';
+import { trainLinear } from './linear.ts';
 import { dataOf, planRun } from './plan.ts';
 import { Progress } from './progress.ts';
 
@@ -21,6 +22,10 @@ const SIGNALS = { SIGINT: 2, SIGTERM: 15 } as const;
 export async function train(options: TrainOptions): Promise<void> {
   // Whatever is wrong with the key is better known before the training than after it.
   const key = options.key === undefined ? undefined : readPrivateKey(options.key);
+  if (options.algorithm === 'linear' && options.resume === undefined) {
+    await trainLinear(options, key);
+    return;
+  }
   const { folder, config, transitions } = await begin(options);
   const progress = new Progress(config);
   const stop = new AbortController();

@@ -59,7 +59,7 @@ export async function readRealData(options: RealDataOptions): Promise<RealData> 
   if (count < options.leastRows) {
     throw refuse(
       `${count} transitions are too few: a batch alone takes ${options.leastRows}`,
-      'record more, or set a smaller training.batch',
+      'record more, or set smaller batches: training.batch, discriminators.batch',
     );
   }
   const unknown =

@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { bundleFiles, completeManifest, writeBundle } from '../../policy/bundle.ts';
-import { formatManifest } from '../../policy/manifest.ts';
+import { formatManifest, type ManifestDraft } from '../../policy/manifest.ts';
 import type { NetworkSizes } from '../networks.ts';
 import { layouts } from '../networks.ts';
 import { observationSpec, policyModel, type TermRanges, trainedPolicy } from '../trained-policy.ts';
@@ -25,6 +25,27 @@ const RANGE_MARGIN = 0.25;
 /** Pairs that a robot checks before it takes a policy. */
 const PROBES = 32;
 const YEAR_MS = 365 * 24 * 3600 * 1000;
+
+/** Stands beside the model of what is no robot's policy, and says how it came about. */
+export const ABOUT = 'policy.json';
+
+/** Writes a bundle: a signed one where there is a key, else one that says by its missing signature that nobody released it. */
+export function writePolicy(
+  directory: string,
+  draft: ManifestDraft,
+  model: Uint8Array,
+  key: KeyObject | undefined,
+): void {
+  if (key) {
+    writeBundle(directory, draft, model, key);
+    return;
+  }
+  const manifest = completeManifest(draft, model);
+  mkdirSync(directory, { recursive: true });
+  rmSync(join(directory, bundleFiles.signature.name), { force: true });
+  writeFileSync(join(directory, bundleFiles.model.name), model);
+  writeFileSync(join(directory, bundleFiles.manifest.name), formatManifest(manifest));
+}
 
 /** As ids of bundles and names of folders have it: letters, digits and "-". */
 const slug = (algorithm: string): string => algorithm.replaceAll('+', '-plus');
@@ -50,6 +71,9 @@ export async function writePolicies(
     if (!subject) {
       mkdirSync(directory, { recursive: true });
       writeFileSync(join(directory, bundleFiles.model.name), policyModel(sizes, own));
+      const { environment, algorithm, gaps, steps, dataset, recipe } = config;
+      const about = { environment, algorithm, gaps, seed, steps, dataset, recipe: recipe.name };
+      writeFileSync(join(directory, ABOUT), `${JSON.stringify(about, null, 2)}\n`);
       written.push(directory);
       continue;
     }
@@ -79,15 +103,7 @@ export async function writePolicies(
       created: now.toISOString(),
       expires: new Date(now.getTime() + YEAR_MS).toISOString(),
     });
-    if (key) {
-      writeBundle(directory, draft, model, key);
-    } else {
-      const manifest = completeManifest(draft, model);
-      mkdirSync(directory, { recursive: true });
-      rmSync(join(directory, bundleFiles.signature.name), { force: true });
-      writeFileSync(join(directory, bundleFiles.model.name), model);
-      writeFileSync(join(directory, bundleFiles.manifest.name), formatManifest(manifest));
-    }
+    writePolicy(directory, draft, model, key);
     written.push(directory);
   }
   return written;

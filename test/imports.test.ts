@@ -116,7 +116,7 @@ describe("a robot's computer", () => {
 describe('the port', () => {
   it('is opened in one file, and commands are put on the wire in one', () => {
     const mentions = (what: RegExp) => sources.filter((file) => what.test(readFileSync(join(src, file), 'utf8')));
-    expect(mentions(/new SerialPort\(/)).toEqual(['control/link.ts']);
+    expect(mentions(/new SerialPort\(/)).toEqual(['control/mcu/link.ts']);
     expect(mentions(/as SafeCommand/)).toEqual(['safety/guard.ts']);
     expect(mentions(/encode\(command/)).toEqual(['control/actuate.ts']);
   });

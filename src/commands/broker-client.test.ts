@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { EstopClient } from '../control/estop-client/estop-client.ts';
+import { EstopClient } from '../control/stopping/estop-client/estop-client.ts';
 import { Broker } from '../gateway/broker.ts';
 import { Relay, type RelayedRequest } from '../gateway/relay.ts';
 import { BROKERS, freePort, startServer, type TestBroker, until } from '../messages/brokers.testing.ts';

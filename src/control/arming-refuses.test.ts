@@ -6,9 +6,9 @@ import { type Hello, RESOLUTION, type Sensors } from '../protocol/messages.gen.t
 import { modelsDirectory } from '../robot/robot.ts';
 import { controlLoop, policies } from './control-loop.testing.ts';
 import { latchOnDisk, robotControlRig } from './control-rig.testing.ts';
-import { Controllers } from './controllers.ts';
+import { Controllers } from './controllers/controllers.ts';
+import { FakePolicy } from './controllers/policy-runner.testing.ts';
 import { leaning, McuWire } from './frames.testing.ts';
-import { FakePolicy } from './policy-runner.testing.ts';
 
 beforeEach(() => policies.clear());
 

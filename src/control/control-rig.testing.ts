@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import type { ArmedMode, Mode } from '../messages/mode.ts';
 import type { Hello, Sensors } from '../protocol/messages.gen.ts';
 import { loadRobot } from '../robot/robot.ts';
-import { Controllers } from './controllers.ts';
-import { EstopLatch } from './estop-latch.ts';
+import { Controllers } from './controllers/controllers.ts';
+import { OperatorWatch } from './facts/operator-watch.ts';
 import { accept, frameOf, sensors, tappedSession } from './frames.testing.ts';
 import { EpisodeClock } from './observe.ts';
-import { OperatorWatch } from './operator-watch.ts';
-import { ResetConfirmation } from './reset-confirmation.ts';
 import { type ControlEvent, RobotControl } from './robot-control.ts';
+import { EstopLatch } from './stopping/estop-latch.ts';
+import { ResetConfirmation } from './stopping/reset-confirmation.ts';
 import type { Guarded } from './tick.ts';
 import { decided } from './ticks.testing.ts';
 

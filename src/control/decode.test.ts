@@ -4,7 +4,7 @@ import { TestScheduler } from 'rxjs/testing';
 import { describe, expect, it } from 'vitest';
 import { decode, FrameSource } from './decode.ts';
 import { accept, cut, join, McuWire, mcuHello, tappedSession } from './frames.testing.ts';
-import type { McuSession } from './mcu-session.ts';
+import type { McuSession } from './mcu/mcu-session.ts';
 import type { Chunk, Sensed } from './tick.ts';
 
 const chunk = (bytes: Uint8Array, arrivedNs = 0n): Chunk => ({ bytes, arrivedNs });

@@ -1,7 +1,7 @@
 import { concatMap, from, map, type Observable, type OperatorFunction } from 'rxjs';
 import { FrameDecoder } from '../protocol/frame.ts';
 import { Unwrapper } from '../protocol/unwrap.ts';
-import type { McuSession } from './mcu-session.ts';
+import type { McuSession } from './mcu/mcu-session.ts';
 import type { Chunk, Sensed } from './tick.ts';
 
 const SEQUENCE_TURN = 2 ** 16;

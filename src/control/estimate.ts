@@ -12,7 +12,7 @@ import {
 } from '../robot/kinematics.ts';
 import type { Robot } from '../robot/robot.ts';
 import { AttitudeFilter } from './attitude-filter.ts';
-import { RateMeter } from './rate-meter.ts';
+import { RateMeter } from './facts/rate-meter.ts';
 import type { Estimate, Estimated, Sensed } from './tick.ts';
 
 /** Attitude, odometry and the measured frame rate. */

@@ -9,7 +9,7 @@ import {
   SCHEMA_HASH,
   type Sensors,
 } from '../protocol/messages.gen.ts';
-import { McuSession } from './mcu-session.ts';
+import { McuSession } from './mcu/mcu-session.ts';
 
 let samples = 0;
 

@@ -3,9 +3,9 @@ import { TestScheduler } from 'rxjs/testing';
 import { describe, expect, it } from 'vitest';
 import { loadRobot } from '../robot/robot.ts';
 import { type RobotControlRig, robotControlRig } from './control-rig.testing.ts';
-import { Controllers } from './controllers.ts';
+import { Controllers } from './controllers/controllers.ts';
+import { FakePolicy } from './controllers/policy-runner.testing.ts';
 import { infer } from './infer.ts';
-import { FakePolicy } from './policy-runner.testing.ts';
 import type { Decided } from './tick.ts';
 import { observed } from './ticks.testing.ts';
 

@@ -1,5 +1,5 @@
 import { concatMap, from, type OperatorFunction, of } from 'rxjs';
-import type { Controllers } from './controllers.ts';
+import type { Controllers } from './controllers/controllers.ts';
 import type { RobotControl } from './robot-control.ts';
 import type { Decided, Observed } from './tick.ts';
 

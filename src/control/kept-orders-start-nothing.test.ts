@@ -7,9 +7,9 @@ import { signCommand } from '../keys/command.ts';
 import { generateKeyPair } from '../keys/key-pair.ts';
 import { trustEntry, trustStoreOf } from '../keys/trust-store.ts';
 import { robotControlRig, standing } from './control-rig.testing.ts';
-import { EstopLatch } from './estop-latch.ts';
-import { requestHandler } from './requests.ts';
-import { RowOutbox } from './row-outbox.ts';
+import { requestHandler } from './socket/requests.ts';
+import { RowOutbox } from './socket/row-outbox.ts';
+import { EstopLatch } from './stopping/estop-latch.ts';
 
 /** A courier that keeps a signed order back and delivers it when it suits. */
 function courier() {

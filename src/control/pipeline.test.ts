@@ -3,9 +3,9 @@ import { TestScheduler } from 'rxjs/testing';
 import { describe, expect, it } from 'vitest';
 import type { Sensors } from '../protocol/messages.gen.ts';
 import { clock, controlLoop, policies } from './control-loop.testing.ts';
+import { FakePolicy } from './controllers/policy-runner.testing.ts';
 import { cut, join, leaning, McuWire, mcuHello } from './frames.testing.ts';
 import { pipeline } from './pipeline.ts';
-import { FakePolicy } from './policy-runner.testing.ts';
 import type { Chunk } from './tick.ts';
 
 /** Lets promises of a policy come to their end. */

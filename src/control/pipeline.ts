@@ -1,7 +1,7 @@
 import { type Observable, tap } from 'rxjs';
 import type { Row } from '../messages/row.ts';
 import { type Actuator, actuate } from './actuate.ts';
-import type { Controllers } from './controllers.ts';
+import type { Controllers } from './controllers/controllers.ts';
 import { decode, type FrameSource } from './decode.ts';
 import { type Estimator, estimate } from './estimate.ts';
 import { guard } from './guard.ts';

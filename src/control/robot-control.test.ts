@@ -4,8 +4,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { limitNames } from '../messages/states.ts';
 import { reasons } from '../safety/supervisor.ts';
 import { latchOnDisk, type RobotControlRig, robotControlRig, standing } from './control-rig.testing.ts';
-import { EstopLatch } from './estop-latch.ts';
 import { accept } from './frames.testing.ts';
+import { EstopLatch } from './stopping/estop-latch.ts';
 
 let disk: ReturnType<typeof latchOnDisk>;
 let rig: RobotControlRig;

@@ -9,13 +9,13 @@ import { Blend } from '../safety/blend.ts';
 import { type Facts, NO_FACTS } from '../safety/facts.ts';
 import { guard } from '../safety/guard.ts';
 import * as supervisor from '../safety/supervisor.ts';
-import type { Controllers } from './controllers.ts';
-import { DelayWatch } from './delay-watch.ts';
-import type { StopLatch } from './estop-latch.ts';
-import { FactGatherer } from './fact-gatherer.ts';
-import type { McuSession } from './mcu-session.ts';
+import type { Controllers } from './controllers/controllers.ts';
+import { DelayWatch } from './facts/delay-watch.ts';
+import { FactGatherer } from './facts/fact-gatherer.ts';
+import type { OperatorWatch } from './facts/operator-watch.ts';
+import { Surroundings } from './facts/surroundings.ts';
+import type { McuSession } from './mcu/mcu-session.ts';
 import type { EpisodeClock } from './observe.ts';
-import type { OperatorWatch } from './operator-watch.ts';
 import {
   latchNotRemoved,
   MCU_UNREACHABLE,
@@ -26,9 +26,9 @@ import {
   OVERTAKEN,
   stillPressed,
   UNDER_WAY,
-} from './refusals.ts';
-import type { ResetConfirmation } from './reset-confirmation.ts';
-import { Surroundings } from './surroundings.ts';
+} from './socket/refusals.ts';
+import type { StopLatch } from './stopping/estop-latch.ts';
+import type { ResetConfirmation } from './stopping/reset-confirmation.ts';
 
 import type { Decided, Guarded } from './tick.ts';
 

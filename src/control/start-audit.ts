@@ -6,9 +6,9 @@ import type { Config } from '../messages/config.ts';
 import type { EstopStage } from '../messages/requests.ts';
 import type { Robot } from '../robot/robot.ts';
 import { AuditTrail } from './audit-trail.ts';
-import type { EstopLatch } from './estop-latch.ts';
-import type { McuSession } from './mcu-session.ts';
-import type { PolicyRunner } from './policy-runner.ts';
+import type { PolicyRunner } from './controllers/policy-runner.ts';
+import type { McuSession } from './mcu/mcu-session.ts';
+import type { EstopLatch } from './stopping/estop-latch.ts';
 
 export interface AuditParts {
   readonly config: Config;

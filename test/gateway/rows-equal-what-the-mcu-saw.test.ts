@@ -199,7 +199,8 @@ it('rows on disk are what the motor controller sent and received, field by field
       expect.stringContaining('estopped'),
     ]),
   );
-  expect(driven).toBeGreaterThan(3000);
+  // Eleven seconds were waited for while it ran; what the orders took comes on top.
+  expect(driven).toBeGreaterThan(2100);
   expect(rows.some(({ done }) => done)).toBe(true);
   expect(rows.some(({ timeout, step }) => timeout && step === EPISODE - 1)).toBe(true);
   expect(rows.some(({ timeout, step }) => timeout && step < EPISODE - 1)).toBe(true);

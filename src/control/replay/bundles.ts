@@ -4,8 +4,8 @@ import { EdgeError, messageOf } from '../../errors.ts';
 import { bundleFiles, sha256 } from '../../policy/bundle.ts';
 import { type Manifest, parseManifest } from '../../policy/manifest.ts';
 import { modelReasons } from '../../policy/vet-model.ts';
-import { openPolicy } from '../policies.ts';
-import type { PolicyRunner } from '../policy-runner.ts';
+import { openPolicy } from '../controllers/policies.ts';
+import type { PolicyRunner } from '../controllers/policy-runner.ts';
 import { hashText } from '../tape/describe-run.ts';
 
 /**

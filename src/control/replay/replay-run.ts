@@ -4,7 +4,7 @@ import { readRecords, type TapedAnswer, type TapedRun, type TapeRecord } from '.
 import type { TapeBlock } from '../../messages/tape-block.ts';
 import { TapeDamage } from '../../messages/tape-bytes.ts';
 import type { Robot } from '../../robot/robot.ts';
-import type { PolicyRunner } from '../policy-runner.ts';
+import type { PolicyRunner } from '../controllers/policy-runner.ts';
 import { decodeSnapshot, type Snapshot } from '../tape/snapshot.ts';
 import type { Actuated } from '../tick.ts';
 import { policyKey } from './bundles.ts';

@@ -12,14 +12,14 @@ import {
 } from '../../messages/tape.ts';
 import type { Robot } from '../../robot/robot.ts';
 import type { Facts } from '../../safety/facts.ts';
-import { Controllers } from '../controllers.ts';
+import { Controllers } from '../controllers/controllers.ts';
+import type { PolicyRunner } from '../controllers/policy-runner.ts';
 import { Estimator } from '../estimate.ts';
+import { OperatorWatch } from '../facts/operator-watch.ts';
 import { EpisodeClock } from '../observe.ts';
-import { OperatorWatch } from '../operator-watch.ts';
 import { pipeline } from '../pipeline.ts';
-import type { PolicyRunner } from '../policy-runner.ts';
-import { ResetConfirmation } from '../reset-confirmation.ts';
 import { RobotControl } from '../robot-control.ts';
+import { ResetConfirmation } from '../stopping/reset-confirmation.ts';
 import { recallLoop, type Snapshot } from '../tape/snapshot.ts';
 import type { Actuated, Chunk, Sensed } from '../tick.ts';
 import { GatedPolicy, TapedLatch, TapedSession } from './stand-ins.ts';

@@ -1,8 +1,8 @@
 import { PROTOCOL_VERSION, SCHEMA_HASH } from '../../protocol/messages.gen.ts';
 import type { TaskState } from '../../robot/tasks/task.ts';
-import type { StopLatch } from '../estop-latch.ts';
-import { McuSession } from '../mcu-session.ts';
-import type { PolicyMemory, PolicyRunner } from '../policy-runner.ts';
+import type { PolicyMemory, PolicyRunner } from '../controllers/policy-runner.ts';
+import { McuSession } from '../mcu/mcu-session.ts';
+import type { StopLatch } from '../stopping/estop-latch.ts';
 
 /** A session with a motor controller that has obeyed from the beginning; what became of it is on the tape. */
 export class TapedSession extends McuSession {

@@ -1,6 +1,6 @@
 import type { TapedRun } from '../../messages/tape.ts';
 import type { Robot } from '../../robot/robot.ts';
-import type { PolicyRunner } from '../policy-runner.ts';
+import type { PolicyRunner } from '../controllers/policy-runner.ts';
 
 /** What a replay has to know of this run of control before its first frame. */
 export function describeRun(

@@ -5,16 +5,16 @@ import { decodeSnapshot, encodeSnapshot, type Snapshot } from './snapshot.ts';
 
 /** What a class does not have to remember, and why not. */
 const NOT_REMEMBERED: Readonly<Record<string, readonly string[]>> = {
-  'control/rate-meter.ts': [],
+  'control/facts/rate-meter.ts': [],
   'control/attitude-filter.ts': [],
   'control/estimate.ts': [],
   'control/observe.ts': [],
   // designed anew from rate and mode: what `prepare` and `begin` do
-  'control/explorer.ts': [],
+  'control/controllers/explorer.ts': [],
   'random.ts': [],
-  'control/controllers.ts': ['#delayLimits', '#framesPerDecision'],
+  'control/controllers/controllers.ts': ['#delayLimits', '#framesPerDecision'],
   // facts from outside, which are on the tape
-  'control/fact-gatherer.ts': [
+  'control/facts/fact-gatherer.ts': [
     'linkOpen',
     'silent',
     'shuttingDown',

@@ -1,5 +1,5 @@
 import type { TapedRun, TapedValue } from '../../messages/tape.ts';
-import type { Controllers } from '../controllers.ts';
+import type { Controllers } from '../controllers/controllers.ts';
 import type { Estimator } from '../estimate.ts';
 import type { EpisodeClock } from '../observe.ts';
 import type { RobotControl } from '../robot-control.ts';

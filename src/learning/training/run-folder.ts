@@ -5,6 +5,7 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
+  statSync,
   truncateSync,
   writeFileSync,
   writeSync,
@@ -76,9 +77,20 @@ export class RunFolder {
     return this.#bytes;
   }
 
-  /** Forgets the lines after that length: those steps come again. */
+  /**
+   * Forgets the lines after that length: those steps come again.
+   * @throws EdgeError `trainingInvalid` when there are fewer
+   */
   openMetrics(bytes = 0): void {
     if (!existsSync(this.metricsPath)) writeFileSync(this.metricsPath, '');
+    const { size } = statSync(this.metricsPath);
+    if (size < bytes) {
+      throw new EdgeError(
+        'trainingInvalid',
+        `${this.metricsPath} has ${size} bytes, and had ${bytes} at the checkpoint`,
+        'bring it back from a copy, or begin a new run',
+      );
+    }
     truncateSync(this.metricsPath, bytes);
     this.#metrics = openSync(this.metricsPath, 'a');
     this.#bytes = bytes;

@@ -1,4 +1,4 @@
-import { Random } from '../simulation/random.ts';
+import { Random } from '../random.ts';
 import type { ActorCriticSettings } from './actor-critic.ts';
 import { Agent } from './agent.ts';
 import type { AlgorithmName } from './algorithms/algorithms.ts';

@@ -1,6 +1,6 @@
 import { allocate, type Transitions } from '../dataset/transitions.ts';
+import { Random } from '../random.ts';
 import type { WheelLegged } from '../simulation/environments/wheel-legged.ts';
-import { Random } from '../simulation/random.ts';
 import type { Controller } from './controller.ts';
 
 /** How a robot is driven while its data are collected: a law that balances, and what disturbs it so that the data say something. */

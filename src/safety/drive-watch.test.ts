@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Random } from '../simulation/random.ts';
+import { Random } from '../random.ts';
 import { DriveWatch } from './drive-watch.ts';
 
 const DT = 0.005;

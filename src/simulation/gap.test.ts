@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { EdgeError } from '../errors.ts';
+import { Random } from '../random.ts';
 import { loadRobot, modelsDirectory } from '../robot/robot.ts';
 import { composeGaps, drawGap, type Gap, loadGaps, noGap, rangesOf, readGap } from './gap.ts';
 import { Sensors, WheelDrives } from './imperfections.ts';
-import { Random } from './random.ts';
 import { SimulatedRobot } from './simulated-robot.ts';
 import { Twin } from './twin.ts';
 

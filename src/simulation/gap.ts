@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { EdgeError } from '../errors.ts';
+import type { Random } from '../random.ts';
 import { modelsDirectory } from '../robot/robot.ts';
 import { readYamlFile } from '../yaml-file.ts';
-import type { Random } from './random.ts';
 
 /** A value that is drawn anew for each episode, uniformly [min, max). */
 export interface Range {

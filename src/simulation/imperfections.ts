@@ -1,6 +1,6 @@
+import type { Random } from '../random.ts';
 import type { Robot } from '../robot/robot.ts';
 import type { Gap } from './gap.ts';
-import type { Random } from './random.ts';
 import { conjugate, fromRotationVector, multiply, pitched, type Quaternion, rotate, type Vector } from './rotation.ts';
 import type { Readings } from './twin.ts';
 

@@ -1,10 +1,10 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Random } from '../random.ts';
 import { AnswerTap } from './answer-tap.ts';
 import { ControlSocket } from './control-socket.ts';
 import { ExchangeLog } from './exchange-log.ts';
 import { openPty, type Pty } from './pty.ts';
-import { Random } from './random.ts';
 import { checkOptions, type RobotSimOptions } from './robot-sim-options.ts';
 import { SimCore } from './sim-core.ts';
 import type { SimReply, SimRequest } from './sim-requests.ts';

@@ -1,10 +1,10 @@
 import type { McuState } from '../protocol/messages.gen.ts';
+import { Random } from '../random.ts';
 import type { Robot } from '../robot/robot.ts';
 import { type Gap, noGap } from './gap.ts';
 import { Hand } from './hand.ts';
 import { Sensors, WheelDrives } from './imperfections.ts';
 import type { Joints, Plant, PlantSample } from './plant.ts';
-import { Random } from './random.ts';
 import { type GroundTruth, type Readings, type Torques, Twin } from './twin.ts';
 
 export interface SimulatedRobotOptions {

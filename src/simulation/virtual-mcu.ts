@@ -7,13 +7,13 @@ import {
   PROTOCOL_VERSION,
   SCHEMA_HASH,
 } from '../protocol/messages.gen.ts';
+import { Random } from '../random.ts';
 import type { Robot } from '../robot/robot.ts';
 import { AppliedTorque } from './applied-torque.ts';
 import { CommandGate, type CommandsRejected, type CommandVerdict } from './mcu-commands.ts';
 import { McuServo } from './mcu-servo.ts';
 import { McuStateMachine } from './mcu-state.ts';
 import type { Plant } from './plant.ts';
-import { Random } from './random.ts';
 import type { Torques } from './twin.ts';
 
 const stepMicros = 1000;

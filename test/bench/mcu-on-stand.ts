@@ -1,8 +1,8 @@
+import { Random } from '../../src/random.ts';
 import { loadRobot } from '../../src/robot/robot.ts';
 import { AnswerTap } from '../../src/simulation/answer-tap.ts';
 import type { Joints, Plant, PlantSample } from '../../src/simulation/plant.ts';
 import { openPty } from '../../src/simulation/pty.ts';
-import { Random } from '../../src/simulation/random.ts';
 import type { GroundTruth } from '../../src/simulation/twin.ts';
 import { VirtualMcu } from '../../src/simulation/virtual-mcu.ts';
 

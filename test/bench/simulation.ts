@@ -1,10 +1,10 @@
 import { say } from '../../src/commands/output.ts';
+import { Random } from '../../src/random.ts';
 import { loadRobot } from '../../src/robot/robot.ts';
 import { tasks } from '../../src/robot/tasks/tasks.ts';
 import type { Environment } from '../../src/simulation/environments/environment.ts';
 import { HalfCheetah } from '../../src/simulation/environments/half-cheetah.ts';
 import { WheelLegged } from '../../src/simulation/environments/wheel-legged.ts';
-import { Random } from '../../src/simulation/random.ts';
 
 /** CPU time that each figure is taken over, after as much to warm up [µs]. */
 const LONG_ENOUGH = 2_000_000;

@@ -13,7 +13,7 @@ import { StepFeed } from '../../src/learning/training/step-feed.ts';
 import { TransitionMemory } from '../../src/learning/training/transition-memory.ts';
 import { View } from '../../src/learning/training/view.ts';
 import { stepProgram } from '../../src/learning/training-step.ts';
-import { Random } from '../../src/simulation/random.ts';
+import { Random } from '../../src/random.ts';
 
 interface Case {
   readonly recipe: Recipe;

@@ -1,6 +1,6 @@
 import type { LinearPolicy } from '../../policy/onnx-linear.ts';
+import { Random } from '../../random.ts';
 import type { Environment } from '../../simulation/environments/environment.ts';
-import { Random } from '../../simulation/random.ts';
 import type { Controller } from '../controller.ts';
 import { rollOut } from '../evaluation.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { EdgeError } from '../../errors.ts';
+import { Random } from '../../random.ts';
 import { tasks } from '../../robot/tasks/tasks.ts';
-import { Random } from '../../simulation/random.ts';
 import { testAgent, testInputs } from '../agents.testing.ts';
 import { algorithmNames } from '../algorithms/algorithms.ts';
 import { observationSpec } from '../trained-policy.ts';

@@ -1,4 +1,4 @@
-import { Random } from '../../simulation/random.ts';
+import { Random } from '../../random.ts';
 
 /** Layers of the ziggurat (Marsaglia and Tsang 2000): all of equal area, the lowest with the tail. */
 const LAYERS = 128;

@@ -1,7 +1,7 @@
 import type { Transitions } from '../../dataset/transitions.ts';
 import { EdgeError } from '../../errors.ts';
+import { Random } from '../../random.ts';
 import type { Environment } from '../../simulation/environments/environment.ts';
-import { Random } from '../../simulation/random.ts';
 import { Agent } from '../agent.ts';
 import { openEngine } from '../engines.ts';
 import { evaluate } from '../evaluation.ts';

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
-import { Random } from '../random.ts';
+import { Random } from '../../random.ts';
 import { HalfCheetah, type HalfCheetahOptions } from './half-cheetah.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'half-cheetah-'));

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EdgeError } from '../../errors.ts';
+import { Random } from '../../random.ts';
 import { modelsDirectory } from '../../robot/robot.ts';
 import { checkApplicable, drawGap, type GapFile, type GapKey, readGap } from '../gap.ts';
 import { MujocoModel, type StateViews } from '../mujoco.ts';
-import { Random } from '../random.ts';
 import {
   checkAction,
   digestOf,

@@ -1,10 +1,10 @@
 import { decodePayload, encodePayload, type Sensors as SensorsMessage } from '../../protocol/messages.gen.ts';
+import { Random } from '../../random.ts';
 import { pitchOf, rolled } from '../../robot/kinematics.ts';
 import type { Robot } from '../../robot/robot.ts';
 import type { TaskState } from '../../robot/tasks/task.ts';
 import { type Gap, noGap } from '../gap.ts';
 import { Sensors, sensorDelay, WheelDrives } from '../imperfections.ts';
-import { Random } from '../random.ts';
 import type { Readings, Twin, TwinStart } from '../twin.ts';
 
 /** What lies between the twin and a decision. */

@@ -1,9 +1,9 @@
+import { Random } from '../../random.ts';
 import { upInBody } from '../../robot/kinematics.ts';
 import type { Robot } from '../../robot/robot.ts';
 import type { Task, TaskState } from '../../robot/tasks/task.ts';
 import { drawGap, type Gap, type GapFile, rangesOf, readGap } from '../gap.ts';
 import { idealised } from '../imperfections.ts';
-import { Random } from '../random.ts';
 import { Twin, type TwinStart } from '../twin.ts';
 import {
   checkAction,

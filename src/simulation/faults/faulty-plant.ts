@@ -1,6 +1,6 @@
 import type { McuState } from '../../protocol/messages.gen.ts';
+import { Random } from '../../random.ts';
 import type { Joints, Plant, PlantSample } from '../plant.ts';
-import { Random } from '../random.ts';
 import type { GroundTruth, Torques } from '../twin.ts';
 import { type DriveFault, driven, type Side } from './drive-fault.ts';
 import { type PastSample, SENSORS, SensorFault, type SensorFaultKind, type SensorName } from './sensor-fault.ts';

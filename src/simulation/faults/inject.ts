@@ -1,4 +1,4 @@
-import { Random } from '../random.ts';
+import { Random } from '../../random.ts';
 import type { SimCore } from '../sim-core.ts';
 import type { FaultRequest } from '../sim-requests.ts';
 import type { Side } from './drive-fault.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FrameDecoder, FrameEncoder } from '../../protocol/frame.ts';
-import { Random } from '../random.ts';
+import { Random } from '../../random.ts';
 import { LINK_FAULTS, LinkFault, type LinkFaultOptions } from './link-fault.ts';
 
 /** So many stops: a small frame whose number a receiver does not check, so that what comes through can be counted. */

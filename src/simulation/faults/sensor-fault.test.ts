@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { Random } from '../../random.ts';
 import type { PlantSample } from '../plant.ts';
-import { Random } from '../random.ts';
 import { SENSOR_FAULTS, SENSORS, SensorFault, type SensorName } from './sensor-fault.ts';
 
 const FRAME = 5000; // µs

@@ -1,5 +1,5 @@
+import type { Random } from '../../random.ts';
 import type { PlantSample } from '../plant.ts';
-import type { Random } from '../random.ts';
 import { fromRotationVector, multiply, type Quaternion, type Vector } from '../rotation.ts';
 
 /**

@@ -23,9 +23,9 @@ export class Fall {
       row.sequence === previous.sequence + 1n &&
       row.task === previous.task &&
       row.episode === previous.episode;
-    // Once it falls it may be disarmed on its way down.
-    const letGo = this.#rows.length > 0 ? row.robotState === 'disarmed' || isLetGo(row) : isLetGo(row);
-    if (!goesOn || !letGo) return false;
+    // On its way down it may trip other conditions, and be disarmed; there is no torque in any case.
+    const isFalling = this.#rows.length > 0 ? row.robotState === 'limp' || row.robotState === 'disarmed' : isLetGo(row);
+    if (!goesOn || !isFalling) return false;
     this.#rows.push(row);
     return true;
   }

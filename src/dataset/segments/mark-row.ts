@@ -1,14 +1,12 @@
 import type { Row } from '../../messages/row.ts';
 import { LIMITS } from '../../messages/states.ts';
-import { type ConditionId, conditionBit, FAILSAFE_TABLE } from '../../safety/failsafe-table.ts';
+import { type ConditionId, conditionBit, FAILSAFE_TABLE, FALLS } from '../../safety/failsafe-table.ts';
 import { MARKS, markBit } from '../marks.ts';
-
-/** Conditions under which the failsafe table lets go of a robot that cannot be saved. */
-const FALLING: readonly ConditionId[] = ['tilt', 'fall-predicted'];
 
 const maskOf = (ids: readonly ConditionId[]): bigint => ids.reduce((mask, id) => mask | conditionBit(id), 0n);
 
-export const FALLING_CONDITIONS = maskOf(FALLING);
+/** The failsafe table lets go of a robot that cannot be saved. */
+export const FALLING_CONDITIONS = maskOf(FALLS);
 /** Answers that reached the MCU late or not at all: an older command acted for a part of the time. */
 const LATE = maskOf(['overrun', 'overrun-lasting', 'commands-late', 'frame-late']);
 /** What does more than warn; a condition that warns (a low battery) says nothing against a row. */

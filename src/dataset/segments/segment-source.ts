@@ -112,6 +112,12 @@ class SegmentSource implements TransitionSource {
     }
     const rest = cutter.end();
     this.#counts = cutter.counts;
+    const { unclean, transitions } = cutter.counts;
+    if (unclean > transitions) {
+      this.warnings.push(
+        `only ${transitions} of ${transitions + unclean} transitions are clean; \`dataset stats\` says what is wrong with the others`,
+      );
+    }
     if (rest) yield rest;
   }
 

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, onTestFailed, onTestFinished } from 'vitest';
 import { decodeRow, type Row } from '../src/messages/row.ts';
@@ -240,8 +240,47 @@ it('ends when the disk of the robot is full; a job that is killed leaves a robot
   expect(held.limits).not.toContain('exploration');
 });
 
+it('ends in order on Ctrl-C in a terminal, which reaches all that runs there, on a simulated robot too', async () => {
+  const folder = temporaryFolder();
+  const words = ['record', '--task', 'standing-still', '--minutes', '60', '--simulate', '--out', 'out', '--json'];
+  // A foreground of its own, as a shell makes it.
+  const child = spawn(process.execPath, [CLI, ...words], { cwd: folder, env: environmentOf(), detached: true });
+  onTestFinished(() => endProcess(child));
+  let stdout = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+  });
+  child.stderr.resume();
+  const closed = new Promise<number | null>((resolve) => child.once('close', resolve));
+  const recordings = join(folder, 'out', 'state', 'recordings');
+  await until(
+    'rows are on disk',
+    async () => existsSync(recordings) && (await verifyDirectory(recordings)).rows > 1000,
+  );
+  const family = familyOf(child.pid ?? 0);
+  expect(family.length).toBeGreaterThan(3);
+  process.kill(-(child.pid ?? 0), 'SIGINT');
+  expect(await closed).not.toBe(0);
+  const result = JSON.parse(stdout.trim().split('\n').at(-1) ?? '');
+  expect(result).toMatchObject({ ok: false, ended: 'interrupted', onDisk: true });
+  expect(await verifyDirectory(recordings)).toMatchObject({ ok: true, gaps: 0, open: 0 });
+  expect(family.filter(isAlive)).toEqual([]);
+});
+
+it('leaves nothing in the way of a second try when the simulated robot could not be started', async () => {
+  const folder = temporaryFolder();
+  const words = ['record', '--task', 'standing-still', '--minutes', '1', '--simulate', '--out', 'out', '--gap', 'no-such'];
+  const finished = await h2oEdge(words, folder);
+  expect(finished.code).not.toBe(0);
+  expect(finished.stderr).toContain('no-such.yaml');
+  expect(readdirSync(folder)).toEqual([]);
+});
+
 it.each([
   [[], 'record what?'],
+  [['start', '--minutes', '1'], '--minutes means nothing with start'],
+  [['--task', 'standing-still', '--minutes', '1', '--gap', 'twin-d'], '--gap means nothing without --simulate'],
+  [['--task', 'standing-still', '--minutes', '1', '--simulate', '--broker', 'mqtt://x'], '--broker means nothing with'],
   [['--task', 'standing-still'], 'how much'],
   [['--task', 'standing-still', '--minutes', '0'], '--minutes 0'],
   [['--task', 'standing-still', '--minutes', '1', '--white', '-1'], 'white'],

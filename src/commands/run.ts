@@ -39,8 +39,13 @@ export function realTimePrefix(priority: number): string[] {
   return allowed ? words : [];
 }
 
+/** `detached`: not reached by the terminal's Ctrl-C; whoever started it ends it. */
+interface StartOptions {
+  readonly detached?: boolean;
+}
+
 /** Starts the control process with what it cannot give itself: priority. */
-export function startControl(config: string, priority: number): ChildProcess {
+export function startControl(config: string, priority: number, options: StartOptions = {}): ChildProcess {
   const [program = process.execPath, ...words] = [
     ...realTimePrefix(priority),
     process.execPath,
@@ -49,12 +54,15 @@ export function startControl(config: string, priority: number): ChildProcess {
     '--config',
     config,
   ];
-  return spawn(program, words, { stdio: ['ignore', 'inherit', 'inherit'] });
+  return spawn(program, words, { stdio: ['ignore', 'inherit', 'inherit'], ...options });
 }
 
 /** Starts the gateway process; it must never compete with control. */
-export const startGateway = (config: string): ChildProcess =>
-  spawn(process.execPath, [cli, 'gateway', '--config', config], { stdio: ['ignore', 'inherit', 'inherit'] });
+export const startGateway = (config: string, options: StartOptions = {}): ChildProcess =>
+  spawn(process.execPath, [cli, 'gateway', '--config', config], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+    ...options,
+  });
 
 interface Supervised {
   stop(): void;

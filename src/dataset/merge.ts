@@ -12,7 +12,9 @@ const AGREED = ['task', 'rate', 'torqueScale'] as const;
  */
 export function mergeSources(sources: readonly TransitionSource[]): TransitionSource {
   const [first, ...others] = sources;
-  if (first === undefined) throw new EdgeError('usage', 'there is nothing to merge', 'name two datasets or more');
+  if (first === undefined || others.length === 0) {
+    throw new EdgeError('usage', 'there is nothing to merge', 'name two datasets or more; `dataset import` takes one');
+  }
   for (const other of others) {
     for (const size of ['observationSize', 'actionSize'] as const) {
       if (first.shape[size] !== other.shape[size])

@@ -20,8 +20,8 @@ export interface Survey {
   readonly rows: number;
   /** runs of `control`, hexadecimal */
   readonly boots: readonly string[];
+  /** episodes of a task in which the robot ran; of these, how many ended in a fall, and for another reason while it ran */
   readonly episodes: number;
-  /** rows that end in a fall, and that end an episode for another reason */
   readonly falls: number;
   readonly timeouts: number;
   readonly tasks: Readonly<Record<string, number>>;
@@ -40,9 +40,10 @@ export async function surveySegment(path: string, file: string): Promise<Survey>
   const messages = new Map<number, number>();
   const boots = new Set<string>();
   const episodes = new Set<string>();
+  const fallen = new Set<string>();
   const tasks: Record<string, number> = {};
   const controllers: Record<string, number> = {};
-  let [rows, falls, timeouts] = [0, 0, 0];
+  let [rows, timeouts] = [0, 0];
   let firstNs: bigint | undefined;
   let lastNs: bigint | undefined;
   for await (const chunk of reader.chunks()) {
@@ -55,9 +56,12 @@ export async function surveySegment(path: string, file: string): Promise<Survey>
       if (!row) continue;
       rows += 1;
       boots.add(bootText(row.boot));
-      episodes.add(`${row.boot} ${row.episode}`);
-      falls += Number(row.done);
-      timeouts += Number(row.timeout);
+      const episode = `${row.boot} ${row.episode}`;
+      const runs = row.robotState === 'running';
+      if (runs) episodes.add(episode);
+      if (runs && row.timeout) timeouts += 1;
+      // A robot that was let go of, or lies on the ground, is beyond the lean of a fall in every row.
+      if (row.done && episodes.has(episode)) fallen.add(episode);
       tasks[row.task] = (tasks[row.task] ?? 0) + 1;
       const who = row.controller === CONTROLLER_KINDS[2] ? `policy ${bootText(row.policyHash)}` : row.controller;
       controllers[who] = (controllers[who] ?? 0) + 1;
@@ -80,7 +84,7 @@ export async function surveySegment(path: string, file: string): Promise<Survey>
     rows,
     boots: [...boots],
     episodes: episodes.size,
-    falls,
+    falls: fallen.size,
     timeouts,
     tasks,
     controllers,

@@ -331,6 +331,9 @@ export const FAILSAFE_TABLE = [
 
 export type ConditionId = (typeof FAILSAFE_TABLE)[number]['id'];
 
+/** Of these a robot that balances falls, and is let go of. */
+export const FALLS: readonly ConditionId[] = ['tilt', 'fall-predicted'];
+
 /** Ids in the table's order. */
 export const CONDITION_IDS: readonly ConditionId[] = FAILSAFE_TABLE.map((row) => row.id);
 

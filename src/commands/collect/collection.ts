@@ -171,7 +171,8 @@ export class Collection {
       } catch (error) {
         if (!(error instanceof EdgeError) || error.codeName !== 'requestRefused') throw error;
         this.#refusal = error.message;
-        return this.#keeper.refused(codeIn(error.message));
+        const next = this.#keeper.refused(codeIn(error.message));
+        return next.do === 'end' && next.ended === 'refused' ? { ...next, why: error.message } : next;
       }
       this.#refusal = '';
       this.#keeper.armed();

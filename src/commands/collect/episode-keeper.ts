@@ -1,6 +1,7 @@
 import { type Exploration, sameBehaviour } from '../../messages/exploration.ts';
 import type { ArmedMode, Mode } from '../../messages/mode.ts';
 import type { Status } from '../../messages/status.ts';
+import { FALLS } from '../../safety/failsafe-table.ts';
 
 /** Why a collection is over; only `done` is what was asked for. */
 export type Ended =
@@ -27,8 +28,6 @@ export type Seen = Pick<Status, 'pid' | 'state' | 'mode' | 'reasons' | 'estop' |
   readonly mcu: Pick<Status['mcu'], 'state'>;
 };
 
-/** A fall, by the failsafe table's names. */
-const FALLS: readonly string[] = ['tilt', 'fall-predicted'];
 /** What a falling robot trips as well. Anything else that brakes it has to be looked at by somebody. */
 const WITH_A_FALL: readonly string[] = [
   ...FALLS,

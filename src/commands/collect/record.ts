@@ -71,8 +71,48 @@ async function record(what: string | undefined, options: RecordOptions): Promise
   if ((what === undefined) === (options.task === undefined)) {
     throw new EdgeError('usage', 'record what?', 'say start or stop, or name a --task to collect data of');
   }
+  refuseStray(what, options);
   if (what !== undefined) await startOrStop(what === 'start', options);
   else await collect(planOf(options), options);
+}
+
+/** What only means something together with something else; a robot must not move because that was forgotten. */
+const ONLY_WITH: Readonly<Record<'task' | 'simulate' | 'robot', readonly (keyof RecordOptions)[]>> = {
+  task: [
+    'minutes',
+    'transitions',
+    'velocity',
+    'seed',
+    'wander',
+    'white',
+    'mostTorque',
+    'setPoint',
+    'simulator',
+    'simulate',
+  ],
+  simulate: ['out', 'gap', 'simulatorSeed'],
+  robot: ['simulator', 'broker', 'robot', 'config', 'key'],
+};
+
+/** @throws EdgeError `usage` for options that would be left unread */
+function refuseStray(what: string | undefined, options: RecordOptions): void {
+  const stray = [
+    ...(what === undefined ? [] : ONLY_WITH.task),
+    ...ONLY_WITH[options.simulate ? 'robot' : 'simulate'],
+  ].filter((name) => options[name] !== undefined);
+  if (stray.length === 0) return;
+  const flags = stray.map((name) => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`).join(', ');
+  const beside =
+    what !== undefined
+      ? `with ${what}`
+      : options.simulate
+        ? 'with --simulate, which brings a robot of its own'
+        : 'without --simulate';
+  throw new EdgeError(
+    'usage',
+    `${flags} means nothing ${beside}`,
+    'leave one of them out; see `h2o-edge record --help`',
+  );
 }
 
 async function startOrStop(recording: boolean, options: RecordOptions): Promise<void> {
@@ -152,11 +192,12 @@ async function collect(plan: CollectionPlan, options: RecordOptions): Promise<vo
   report(plan, result, { recordings, files: segmentsIn(recordings).filter((file) => !before.has(file)) }, options, bar);
 }
 
-/** Signals end a collection in order; a second one ends the program as always. */
+/** Signals end a collection in order; a second one ends the program at once. */
 function whatEndsIt() {
   let told = false;
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.once(signal, () => {
+    process.on(signal, () => {
+      if (told) process.exit(1);
       told = true;
     });
   }

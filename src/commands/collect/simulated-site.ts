@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import type { KeyObject } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { EdgeError } from '../../errors.ts';
@@ -14,6 +14,9 @@ const cli = fileURLToPath(new URL('../../h2o-edge.cjs', import.meta.url));
 
 /** In step with the answers time flies: five heartbeats a second of it must not depend on how busy this machine is [ms]. */
 const HEARTBEAT_PATIENCE = 30_000;
+
+/** Ctrl-C in a terminal reaches everything in its foreground; who ends in order ends its processes itself. */
+const APART = { detached: true } as const;
 
 /** A simulated robot with control and gateway in a folder that stays: as fast as this machine, in step with the answers. */
 export class SimulatedSite {
@@ -52,8 +55,12 @@ export class SimulatedSite {
     if (existsSync(folder) && readdirSync(folder).length > 0) {
       throw new EdgeError('usage', `${folder} is there already, and not empty`, 'name another folder with --out');
     }
-    mkdirSync(folder, { recursive: true });
+    const made = mkdirSync(folder, { recursive: true });
     const children: ChildProcess[] = [];
+    // Whatever ends this program, save for SIGKILL, ends them.
+    process.once('exit', () => {
+      for (const child of children) child.kill('SIGTERM');
+    });
     const add = (child: ChildProcess): ChildProcess => {
       children.push(child);
       return child;
@@ -62,17 +69,19 @@ export class SimulatedSite {
       const link = join(folder, 'port');
       const socket = join(folder, 'sim.sock');
       const words = ['robot-sim', '--pace', 'lockstep', '--link', link, '--socket', socket, ...simulatorWords];
-      await firstLine(add(spawnUnderPriority(0, [cli, ...words])));
+      await firstLine(add(spawnUnderPriority(0, [cli, ...words], APART)));
       const operator = furnish(folder, link, 0, '', { operatorHeartbeat: HEARTBEAT_PATIENCE });
       const config = join(folder, CONFIG_NAME);
-      const control = await connectOnceUp(join(folder, 'run', 'control.sock'), add(startControl(config, 0)));
-      add(startGateway(config));
+      const control = await connectOnceUp(join(folder, 'run', 'control.sock'), add(startControl(config, 0, APART)));
+      add(startGateway(config, APART));
       return new SimulatedSite(folder, operator, children, {
         simulator: await SimulatorClient.connect(socket),
         control,
       });
     } catch (error) {
       await Promise.all(children.map(end));
+      // Nothing was collected: the same words, put right, are to find nothing in their way.
+      if (made !== undefined) rmSync(folder, { recursive: true, force: true });
       throw error;
     }
   }

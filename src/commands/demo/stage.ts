@@ -204,9 +204,13 @@ export function furnish(
   return privateKey;
 }
 
-export function spawnUnderPriority(priority: number, words: readonly string[]): ChildProcess {
+export function spawnUnderPriority(
+  priority: number,
+  words: readonly string[],
+  options: { readonly detached?: boolean } = {},
+): ChildProcess {
   const [program = process.execPath, ...rest] = [...realTimePrefix(priority), process.execPath, ...words];
-  return spawn(program, rest, { stdio: ['ignore', 'pipe', 'inherit'] });
+  return spawn(program, rest, { stdio: ['ignore', 'pipe', 'inherit'], ...options });
 }
 
 export async function firstLine(child: ChildProcess): Promise<void> {

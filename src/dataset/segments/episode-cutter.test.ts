@@ -115,6 +115,64 @@ describe('an episode ends', () => {
   });
 });
 
+describe('a fall of which the failsafe table let go', () => {
+  const letGo = (changes: Partial<Row> = {}): Partial<Row> => ({
+    robotState: 'limp',
+    controller: 'none',
+    appliedTorque: 0,
+    commandedTorque: 0,
+    conditions: conditionBit('fall-predicted'),
+    ...changes,
+  });
+  const falls = (n: number): Partial<Row> =>
+    n < 5 ? {} : letGo({ done: n >= 8, ...(n > 9 && { robotState: 'disarmed' }) });
+
+  it('belongs to the episode up to the lean at which the task ends', () => {
+    const { all, counts } = cut(rows(0, 12, falls));
+    expect(all.count).toBe(9);
+    expect([...all.terminals].indexOf(1)).toBe(8);
+    expect(timeouts(all)).toEqual([]);
+    expect(counts).toMatchObject({ transitions: 9, episodes: 1, falls: 1, falling: 4, notRunning: 4 });
+    expectWhole(all);
+  });
+
+  it('is there among the clean rows too: no torque, which is its action, led there', () => {
+    const { all, counts } = cut(rows(0, 12, falls), { onlyClean: true });
+    expect(counts).toMatchObject({ transitions: 9, falls: 1, unclean: 0 });
+    expect([...all.actions.subarray(5)]).toEqual([0, 0, 0, 0]);
+  });
+
+  it('also when it was disarmed on its way down', () => {
+    const disarmed = (n: number) => (n === 6 ? { ...falls(n), robotState: 'disarmed' as const } : falls(n));
+    expect(cut(rows(0, 12, disarmed)).counts).toMatchObject({ falls: 1, falling: 4 });
+  });
+
+  it('ends a transition of several frames early', () => {
+    const policy = { controller: 'policy', policyHash: 7n } as const;
+    const held = (n: number) =>
+      n < 8 ? { ...policy, observation: [n >> 2], requestedTorque: 0 } : letGo({ done: n === 13 });
+    const { all, counts } = cut(rows(0, 13, held), { hold: 4 });
+    expect([...all.terminals]).toEqual([0, 0, 0, 1]);
+    expect(counts).toMatchObject({ episodes: 1, incomplete: 0 });
+    expectWhole(all);
+  });
+
+  const others: Array<[string, number, (n: number) => Partial<Row>]> = [
+    ['somebody caught it', 9, () => ({})],
+    ['somebody held it halfway', 299, (n) => ({ done: n === 299 })],
+    ['a row is missing', 9, (n) => ({ done: n === 9, ...(n > 7 && { sequence: BigInt(n + 1) }) })],
+    ['something else let go of it', 9, (n) => ({ done: n === 9, conditions: conditionBit('wheel-overspeed') })],
+    ['it was e-stopped', 9, (n) => ({ done: n === 9, robotState: 'estopped' })],
+    ['it was disarmed', 9, (n) => ({ done: n === 9, robotState: 'disarmed' })],
+    ['its state is no number', 9, (n) => ({ done: n === 9, ...(n === 7 && { reward: Number.NaN }) })],
+  ];
+  it.each(others)('is none where %s: the episode was cut', (_name, last, changes) => {
+    const { all, counts } = cut(rows(0, last, (n) => (n < 5 ? {} : letGo(changes(n)))));
+    expect(counts).toMatchObject({ falls: 0, falling: 0, transitions: 5 });
+    expect(timeouts(all)).toEqual([4]);
+  });
+});
+
 describe('a row that was recorded a second time', () => {
   it('is there once', () => {
     const { all, counts } = cut([...rows(0, 5), ...rows(3, 9)]);
@@ -224,6 +282,14 @@ describe('whatever comes', () => {
     fc.record({ robotState: fc.constantFrom(...ROBOT_STATES) }),
     fc.record({ policyHash: fc.constantFrom(1n, 2n), controller: fc.constant('policy' as const) }),
     fc.record({ reward: fc.constant(Number.NaN) }),
+    {
+      weight: 10,
+      arbitrary: fc.record({
+        robotState: fc.constantFrom('limp' as const, 'disarmed' as const),
+        conditions: fc.constant(conditionBit('fall-predicted')),
+        done: fc.boolean(),
+      }),
+    },
   );
   const jump = fc.oneof({ weight: 15, arbitrary: fc.constant(1) }, fc.constant(3));
   const stream = fc.array(fc.tuple(jump, change), { maxLength: 80, size: 'max' });

@@ -3,6 +3,7 @@ import type { TaskName } from '../../robot/tasks/task.ts';
 import { BatchWriter } from '../batch-writer.ts';
 import { markBit } from '../marks.ts';
 import type { Shape, Transitions } from '../transitions.ts';
+import { Fall } from './fall.ts';
 import { type Frame, HoldWindow } from './hold-window.ts';
 import { marksOfRow } from './mark-row.ts';
 
@@ -22,8 +23,10 @@ export interface CutterOptions {
 /** What became of the rows that were read. */
 export interface RowCounts {
   read: number;
-  /** rows of a robot that was not running */
+  /** rows of a robot that was not running, save for those of a fall */
   notRunning: number;
+  /** rows between the end of the torque and the end of a fall */
+  falling: number;
   otherTask: number;
   /** a state, reward or torque that is no number */
   nonFinite: number;
@@ -49,6 +52,7 @@ export class EpisodeCutter {
   readonly counts: RowCounts = {
     read: 0,
     notRunning: 0,
+    falling: 0,
     otherTask: 0,
     nonFinite: 0,
     repeated: 0,
@@ -62,6 +66,7 @@ export class EpisodeCutter {
   readonly #batches = new BatchWriter(ROW_SHAPE);
   readonly #window: HoldWindow;
   readonly #latest = new Map<bigint, bigint>();
+  readonly #fall = new Fall();
   /** the latest row that went into the window */
   #before: Row | undefined;
   #inEpisode = false;
@@ -80,15 +85,40 @@ export class EpisodeCutter {
       return undefined;
     }
     this.#latest.set(row.boot, row.sequence);
+    if (allFinite(row) && this.#fall.take(row, this.#before)) return row.done ? this.#fallen() : undefined;
+    this.#noFall();
     if (!this.#wanted(row)) {
       this.break();
       return undefined;
     }
     if (this.#before && !follows(row, this.#before)) this.break();
     this.#before = row;
+    return this.#append(this.#frameOf(row));
+  }
 
+  /** The fall has come to its end: its rows are the last of the episode. */
+  #fallen(): Transitions | undefined {
+    const decidedOn = this.#before?.observation ?? [];
+    let batch: Transitions | undefined;
+    for (const row of this.#fall.end()) {
+      this.counts.falling += 1;
+      batch = this.#append({ ...this.#frameOf(row), requested: row.commandedTorque, decidedOn }) ?? batch;
+    }
+    this.break();
+    return batch;
+  }
+
+  /** What began like a fall was none. */
+  #noFall(): void {
+    const rows = this.#fall.end();
+    if (rows.length === 0) return;
+    this.counts.notRunning += rows.length;
+    this.break();
+  }
+
+  #append(frame: Frame): Transitions | undefined {
     const dropped = this.#window.dropped;
-    const transition = this.#window.take(this.#frameOf(row));
+    const transition = this.#window.take(frame);
     // What was given up stood between the transition before it and whatever comes now.
     if (this.#window.dropped !== dropped) this.#breakEpisode();
     if (transition === undefined) return undefined;
@@ -114,6 +144,7 @@ export class EpisodeCutter {
 
   /** @returns the last batch */
   end(): Transitions | undefined {
+    this.#noFall();
     this.break();
     this.counts.incomplete = this.#window.dropped;
     return this.#batches.end();

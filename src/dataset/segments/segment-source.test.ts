@@ -76,6 +76,25 @@ describe('a folder of segments', () => {
     expect([...all.timeouts].filter((value) => value === 1)).toHaveLength(2);
   });
 
+  it('of which a sealed segment was cut off says so', async () => {
+    const folder = temporaryFolder();
+    await writeSegment(folder, range(1, 1000));
+    const [name = ''] = readdirSync(folder);
+    writeFileSync(join(folder, name), readFileSync(join(folder, name)).subarray(0, 150_000));
+    const source = await openDataset(folder);
+    expect((await collect(source)).count).toBeLessThan(1000);
+    expect(source.warnings).toEqual([expect.stringContaining(`${name}: damaged: the file ends`)]);
+    expect(source.provenance.damagedSegments).toBe(1);
+  });
+
+  it('of which hardly a row is clean says so when only clean ones are wanted', async () => {
+    const folder = temporaryFolder();
+    await writeSegment(folder, range(1, 100));
+    const source = await openDataset(folder, { rate: 50, onlyClean: true });
+    expect((await collect(source)).count).toBe(0);
+    expect(source.warnings).toEqual([expect.stringContaining('only 0 of 25 transitions are clean')]);
+  });
+
   it('without a running robot is refused', async () => {
     const folder = temporaryFolder();
     await writeSegment(folder, range(1, 10, { robotState: 'limp' }));

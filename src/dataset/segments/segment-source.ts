@@ -3,7 +3,7 @@ import { basename, join } from 'node:path';
 import { EdgeError, messageOf } from '../../errors.ts';
 import { decodeRow, ROW_BYTES, type Row } from '../../messages/row.ts';
 import { bootText, parseEvent } from '../../recording/channels.ts';
-import { bySequence, isSegment } from '../../recording/segment-name.ts';
+import { bySequence, isSegment, SEALED } from '../../recording/segment-name.ts';
 import { SegmentReader } from '../../recording/segment-reader.ts';
 import { loadRobot } from '../../robot/robot.ts';
 import type { TaskName } from '../../robot/tasks/task.ts';
@@ -108,10 +108,17 @@ class SegmentSource implements TransitionSource {
         }
       }
       this.#origin.segment(reader);
-      if (reader.ending?.kind === 'damaged') this.#warnOnce(file, `damaged: ${reader.ending.reason}`);
+      const damage = damageOf(reader);
+      if (damage !== undefined) this.#warnOnce(file, `damaged: ${damage}`);
     }
     const rest = cutter.end();
     this.#counts = cutter.counts;
+    const { unclean, transitions } = cutter.counts;
+    if (unclean > transitions) {
+      this.warnings.push(
+        `only ${transitions} of ${transitions + unclean} transitions are clean; \`dataset stats\` says what is wrong with the others`,
+      );
+    }
     if (rest) yield rest;
   }
 
@@ -120,6 +127,12 @@ class SegmentSource implements TransitionSource {
     if (this.warnings.includes(warning)) return;
     this.warnings.push(warning);
   }
+}
+
+/** What is wrong with a segment; one that is being written, or that a crash left behind, may end anywhere. */
+function damageOf({ ending, path }: SegmentReader): string | undefined {
+  if (ending === undefined || ending.kind === 'sealed') return undefined;
+  return ending.kind === 'damaged' || path.endsWith(SEALED) ? ending.reason : undefined;
 }
 
 /** Most values of one key of the segments' metadata that are kept. */
@@ -150,7 +163,7 @@ class Origin {
 
   segment(reader: SegmentReader): void {
     this.#segments += 1;
-    if (reader.ending?.kind === 'damaged') this.#damaged += 1;
+    if (damageOf(reader) !== undefined) this.#damaged += 1;
     for (const [key, value] of reader.metadata) {
       if (OWN_KEYS.includes(key)) continue;
       const values = this.#metadata.get(key) ?? new Set();

@@ -2,7 +2,7 @@ import { EdgeError, messageOf } from '../../errors.ts';
 import { tf } from '../tf.ts';
 import { backendName, tracer } from './backend.ts';
 import { bytesOf, Graph } from './graph.ts';
-import { KernelCall, type Operand } from './kernel-call.ts';
+import { KernelCall } from './kernel-call.ts';
 import { type ProductSpec, productsIn } from './products.ts';
 import { nextName, type Operation, type TensorSpec, type Value } from './value.ts';
 
@@ -132,10 +132,8 @@ export function record(step: Step, inputs: InputSpecs, variables: readonly tf.Va
   return graph;
 }
 
-function fullValue(graph: Graph, { dataId, shape }: tf.Tensor): Value {
-  const operand: Operand = { value: tracer.valueBehind(dataId), shape };
-  return new KernelCall(graph, 'output', {}, {}).full(operand);
-}
+const fullValue = (graph: Graph, tensor: tf.Tensor): Value =>
+  new KernelCall(graph, 'output', {}, {}).full(tracer.operandOf(tensor));
 
 function output(
   graph: Graph,

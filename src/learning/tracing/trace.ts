@@ -3,6 +3,7 @@ import { tf } from '../tf.ts';
 import { backendName, tracer } from './backend.ts';
 import { bytesOf, Graph } from './graph.ts';
 import { KernelCall } from './kernel-call.ts';
+import { type Pack, packInputs, packOutputs } from './packing.ts';
 import { type ProductSpec, productsIn } from './products.ts';
 import { nextName, type Operation, type TensorSpec, type Value } from './value.ts';
 
@@ -18,6 +19,8 @@ export type InputSpecs = Readonly<Record<string, Pick<TensorSpec, 'shape' | 'dty
 export interface Traced {
   /** the graph: inputs are the step's and, under their names, the variables; outputs the step's and `next/NAME` */
   readonly model: Uint8Array;
+  /** those of the step's inputs and outputs that are one tensor of the graph */
+  readonly packs: { readonly inputs: Pack; readonly outputs: Pack };
   /** the step's inputs */
   readonly inputs: readonly TensorSpec[];
   /** what the step returns */
@@ -41,10 +44,14 @@ export function trace(step: Step, inputs: InputSpecs, variables: readonly tf.Var
   const graph = recordTwice(step, inputs, variables);
   const state = variables.map(specOf);
   const changed = new Set(graph.outputs.map(({ name }) => name));
+  const given = Object.entries(inputs).map(([name, { shape, dtype }]) => ({ name, shape: [...shape], dtype }));
+  const outputs = graph.outputs.slice(0, graph.outputs.length - countUpdated(state, changed)).map(outputSpec);
+  const packs = { inputs: packInputs(graph, given), outputs: packOutputs(graph, outputs) };
   return {
     model: graph.encode('step'),
-    inputs: Object.entries(inputs).map(([name, { shape, dtype }]) => ({ name, shape: [...shape], dtype })),
-    outputs: graph.outputs.slice(0, graph.outputs.length - countUpdated(state, changed)).map(outputSpec),
+    packs,
+    inputs: given,
+    outputs,
     state,
     updated: state.map(({ name }) => name).filter((name) => changed.has(nextName(name))),
     products: productsIn(graph),

@@ -95,8 +95,26 @@ export function logSimToReal(
   batch: Transitions,
   scaling: DiscriminatorScaling,
 ): tf.Tensor {
-  const { s, a, sNext } = discriminatorInput(batch, scaling);
-  return logitGap(discriminatorLogits(dSas.layout, dSas.parameters, features(s, a, sNext)));
+  return logSimToRealOfEach({ dSas }, [batch], scaling)[0] as tf.Tensor;
+}
+
+/** The same for several batches, [B] each, in one pass through the network. */
+export function logSimToRealOfEach(
+  { dSas }: Pick<Agent, 'dSas'>,
+  batches: readonly Transitions[],
+  scaling: DiscriminatorScaling,
+): tf.Tensor[] {
+  const inputs = batches.map((batch) => {
+    const { s, a, sNext } = discriminatorInput(batch, scaling);
+    return features(s, a, sNext);
+  });
+  const gap = logitGap(discriminatorLogits(dSas.layout, dSas.parameters, rows(...inputs)));
+  if (inputs.length === 1) return [gap];
+  return tf.split(
+    gap,
+    inputs.map(({ shape }) => shape.at(-2) ?? 0),
+    -1,
+  );
 }
 
 /**

@@ -15,7 +15,7 @@ import {
   gapPenalty,
   gapPenaltyByMean,
   importanceWeights,
-  logSimToReal,
+  logSimToRealOfEach,
   perturbNextStates,
 } from '../dynamics-ratio.ts';
 import { bellmanLoss, bellmanTarget, clip, mean } from '../losses.ts';
@@ -95,10 +95,9 @@ export const h2o: Algorithm<H2oSettings> = {
     const yReal = bellmanTarget(real.r, real.done, targetReal, settings.discount);
     const ySim = bellmanTarget(sim.r, sim.done, targetSim, settings.discount);
 
-    const { rho, w } = importanceWeights(logSimToReal(agent, sim, scaling), settings.importanceClip);
-
     const near = perturbNextStates(sim, tf.tensor1d([...gap.sigma]), given.one('sPrime'), gap.samples);
-    const logRatioSamples = logSimToReal(agent, near, scaling);
+    const [logRatio, logRatioSamples] = logSimToRealOfEach(agent, [sim, near], scaling) as [tf.Tensor, tf.Tensor];
+    const { rho, w } = importanceWeights(logRatio, settings.importanceClip);
     const { u, omega, logOmega, active } = dynamicsGap(
       gap.adaptive ? logRatioSamples : tf.onesLike(logRatioSamples),
       gap.samples,

@@ -41,12 +41,15 @@ class TracingBackend extends tf.KernelBackend {
     return { dataId, shape: [...shape], dtype: tfjsType(value.dtype) };
   }
 
-  valueBehind(dataId: object): Value {
-    return this.#held.get(dataId)?.value ?? this.#captured(dataId);
+  operandOf({ dataId, shape }: Pick<tf.TensorInfo, 'dataId' | 'shape'>): Operand {
+    return { value: this.#held.get(dataId)?.value ?? this.#captured(dataId, shape), shape };
   }
 
-  /** A tensor that was there before becomes a constant. */
-  #captured(dataId: object): Value {
+  /**
+   * A tensor that was there before becomes a constant.
+   * @param shape the tensor's own: what tfjs keeps with the data is the shape of the first tensor that had them
+   */
+  #captured(dataId: object, shape: readonly number[]): Value {
     const { tensorInfo, registeredVariables } = tf.engine().state;
     const info = tensorInfo.get(dataId);
     const variable = Object.values(registeredVariables).find((one) => one.dataId === dataId);
@@ -64,7 +67,7 @@ class TracingBackend extends tf.KernelBackend {
         'keep it, or make it anew in the step',
       );
     }
-    return this.#constant(info.backend.readSync(dataId), info.shape ?? [], info.dtype);
+    return this.#constant(info.backend.readSync(dataId), shape, info.dtype);
   }
 
   #constant(values: tf.BackendValues, shape: readonly number[], dtype: tf.DataType): Value {
@@ -167,7 +170,7 @@ for (const [kernelName, kernel] of Object.entries(kernels)) {
       graph.calledFrom = locate ? callingLine() : undefined;
       const operands: Record<string, Operand> = {};
       for (const [name, tensor] of Object.entries(inputs)) {
-        if (tensor) operands[name] = { value: tracer.valueBehind(tensor.dataId), shape: tensor.shape };
+        if (tensor) operands[name] = tracer.operandOf(tensor);
       }
       const result = kernel(new KernelCall(graph, kernelName, operands, attrs ?? {}));
       return Array.isArray(result) ? result.map((one) => tracer.hold(one)) : tracer.hold(result);

@@ -2,11 +2,12 @@ import type { InferenceSession, Tensor, TypedTensor } from 'onnxruntime-node';
 import { EdgeError, messageOf } from '../../errors.ts';
 import { onnxRuntime } from '../../policy/runtime.ts';
 import { dataFor, type NamedData, type Runner, refuseUnknown, type StepInputs } from '../runner.ts';
+import { type Parcel, parcelOf, unpacked } from './packing.ts';
 import type { Traced } from './trace.ts';
 import { nextName, type TensorData, type TensorSpec } from './value.ts';
 
 /** What a runner needs to know of a trace; can be posted to another thread. */
-export type Program = Pick<Traced, 'model' | 'inputs' | 'outputs' | 'state' | 'updated'>;
+export type Program = Pick<Traced, 'model' | 'packs' | 'inputs' | 'outputs' | 'state' | 'updated'>;
 
 export interface GraphRunnerOptions {
   /**
@@ -64,15 +65,30 @@ export class GraphRunner implements Runner {
   }
 
   async run(inputs: StepInputs): Promise<NamedData> {
-    refuseUnknown(this.#program.inputs, inputs, 'input');
+    return unpacked(this.#program.packs.outputs, await this.runParcel(inputParcel(this.#program, inputs)));
+  }
+
+  /** One step, of inputs and to outputs as they cross the border. */
+  async runParcel({ packed, others }: Parcel): Promise<Parcel> {
+    const { packs, inputs, outputs, updated } = this.#program;
     const feeds: Record<string, Tensor> = { ...this.#state };
-    for (const spec of this.#program.inputs) feeds[spec.name] = this.#wrap(spec, dataFor(spec, inputs[spec.name]));
+    if (packed.length > 0) feeds[packs.inputs.name] = new this.#tensor('float32', packed, [packed.length]);
+    for (const spec of inputs) {
+      const data = others[spec.name];
+      if (data) feeds[spec.name] = this.#wrap(spec, data);
+    }
     const results = await this.#session.run(feeds);
-    for (const name of this.#program.updated) {
+    for (const name of updated) {
       const next = results[nextName(name)];
       if (next) this.#state[name] = next;
     }
-    return Object.fromEntries(this.#program.outputs.map(({ name }) => [name, dataOf(results[name], name)]));
+    const { name, size } = packs.outputs;
+    const whole = size > 0 ? dataOf(results[name], name) : undefined;
+    const alone = outputs.filter((spec) => !packs.outputs.members.includes(spec));
+    return {
+      packed: whole instanceof Float32Array ? whole : new Float32Array(0),
+      others: Object.fromEntries(alone.map((spec) => [spec.name, dataOf(results[spec.name], spec.name)])),
+    };
   }
 
   getState(): Promise<NamedData> {
@@ -105,6 +121,12 @@ export class GraphRunner implements Runner {
   #own(spec: TensorSpec, data: TensorData | undefined): Tensor {
     return this.#wrap(spec, dataFor(spec, data).slice());
   }
+}
+
+/** @throws EdgeError `stepInvalid` when inputs are missing, unknown or of another size */
+export function inputParcel({ packs, inputs }: Program, given: StepInputs): Parcel {
+  refuseUnknown(inputs, given, 'input');
+  return parcelOf(packs.inputs, inputs, given);
 }
 
 function dataOf(tensor: Tensor | undefined, name: string): TensorData {

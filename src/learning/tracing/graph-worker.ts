@@ -18,7 +18,7 @@ async function answer(request: Request): Promise<unknown> {
     case 'ready':
       return undefined;
     case 'run':
-      return runner.run(request.inputs);
+      return runner.runParcel(request.inputs);
     case 'getState':
       return runner.getState();
     case 'setState':

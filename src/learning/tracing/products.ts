@@ -2,6 +2,7 @@ import { Graph } from './graph.ts';
 import type { Program } from './graph-runner.ts';
 import { KernelCall, type Operand } from './kernel-call.ts';
 import { product } from './kernels-product.ts';
+import { noPack } from './packing.ts';
 import { type Operation, sizeOf, type TensorSpec, type Value } from './value.ts';
 
 /** One matrix product of a step: the shapes of its factors before they are turned. */
@@ -66,6 +67,7 @@ export function productsAlone(products: readonly ProductSpec[]): Program {
   graph.output('kept', graph.emit('Concat', kept, { shape, dtype: 'float32' }, { axis: { int: 0 } }));
   return {
     model: graph.encode('products'),
+    packs: { inputs: noPack, outputs: noPack },
     inputs: [],
     outputs: [{ name: 'kept', shape, dtype: 'float32' }],
     state,

@@ -3,7 +3,7 @@ import { tf } from '../tf.ts';
 import { GraphRunner } from './graph-runner.ts';
 import { actorCritic, type Sizes } from './steps.testing.ts';
 import { type Traced, trace } from './trace.ts';
-import { dataOf, differencesOf, expectClose, stateOf } from './tracing.testing.ts';
+import { dataOf, differencesOf, expectClose, runBoth, stateOf } from './tracing.testing.ts';
 import type { TensorData } from './value.ts';
 import { WorkerRunner } from './worker-runner.ts';
 
@@ -175,5 +175,20 @@ describe('a runner', () => {
     // A leak of the outputs alone would be 2000 · 15 kB = 30 MB, of the inputs as much again.
     expect(process.memoryUsage.rss() - before).toBeLessThan(25e6);
     await runner.dispose();
+  });
+});
+
+describe('a tensor from outside', () => {
+  it('has its own shape in the step, also where it shares its numbers with another', async () => {
+    const flat = tf.tensor1d([1, 2, 3, 4, 5, 6]);
+    const matrix = tf.reshape(flat, [2, 3]);
+    const x = tf.tensor2d([[1, -1, 2]]);
+    const { traced, eager } = await runBoth(
+      (inputs) => ({ rows: tf.matMul(inputs.x as tf.Tensor, matrix, false, true), itself: matrix, flat }),
+      { x },
+    );
+    expect(traced).toEqual(eager);
+    expect([...(eager.rows ?? [])]).toEqual([5, 11]);
+    for (const tensor of [flat, matrix, x]) tensor.dispose();
   });
 });

@@ -2,7 +2,8 @@ import { EdgeError, messageOf } from '../../errors.ts';
 import { tf } from '../tf.ts';
 import { backendName, tracer } from './backend.ts';
 import { bytesOf, Graph } from './graph.ts';
-import { KernelCall, type Operand } from './kernel-call.ts';
+import { KernelCall } from './kernel-call.ts';
+import { type Pack, packInputs, packOutputs } from './packing.ts';
 import { type ProductSpec, productsIn } from './products.ts';
 import { nextName, type Operation, type TensorSpec, type Value } from './value.ts';
 
@@ -18,6 +19,8 @@ export type InputSpecs = Readonly<Record<string, Pick<TensorSpec, 'shape' | 'dty
 export interface Traced {
   /** the graph: inputs are the step's and, under their names, the variables; outputs the step's and `next/NAME` */
   readonly model: Uint8Array;
+  /** those of the step's inputs and outputs that are one tensor of the graph */
+  readonly packs: { readonly inputs: Pack; readonly outputs: Pack };
   /** the step's inputs */
   readonly inputs: readonly TensorSpec[];
   /** what the step returns */
@@ -41,10 +44,14 @@ export function trace(step: Step, inputs: InputSpecs, variables: readonly tf.Var
   const graph = recordTwice(step, inputs, variables);
   const state = variables.map(specOf);
   const changed = new Set(graph.outputs.map(({ name }) => name));
+  const given = Object.entries(inputs).map(([name, { shape, dtype }]) => ({ name, shape: [...shape], dtype }));
+  const outputs = graph.outputs.slice(0, graph.outputs.length - countUpdated(state, changed)).map(outputSpec);
+  const packs = { inputs: packInputs(graph, given), outputs: packOutputs(graph, outputs) };
   return {
     model: graph.encode('step'),
-    inputs: Object.entries(inputs).map(([name, { shape, dtype }]) => ({ name, shape: [...shape], dtype })),
-    outputs: graph.outputs.slice(0, graph.outputs.length - countUpdated(state, changed)).map(outputSpec),
+    packs,
+    inputs: given,
+    outputs,
     state,
     updated: state.map(({ name }) => name).filter((name) => changed.has(nextName(name))),
     products: productsIn(graph),
@@ -132,10 +139,8 @@ export function record(step: Step, inputs: InputSpecs, variables: readonly tf.Va
   return graph;
 }
 
-function fullValue(graph: Graph, { dataId, shape }: tf.Tensor): Value {
-  const operand: Operand = { value: tracer.valueBehind(dataId), shape };
-  return new KernelCall(graph, 'output', {}, {}).full(operand);
-}
+const fullValue = (graph: Graph, tensor: tf.Tensor): Value =>
+  new KernelCall(graph, 'output', {}, {}).full(tracer.operandOf(tensor));
 
 function output(
   graph: Graph,

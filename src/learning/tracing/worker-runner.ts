@@ -3,7 +3,8 @@ import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { EdgeError, type ErrorCodeName, messageOf } from '../../errors.ts';
 import type { NamedData, Runner, StepInputs } from '../runner.ts';
-import type { GraphRunnerOptions, Program } from './graph-runner.ts';
+import { type GraphRunnerOptions, inputParcel, type Program } from './graph-runner.ts';
+import { type Parcel, unpacked } from './packing.ts';
 
 /** What the thread is started with. */
 export interface Start {
@@ -14,7 +15,7 @@ export interface Start {
 
 export type Request =
   | { readonly kind: 'ready' | 'getState' | 'dispose' }
-  | { readonly kind: 'run'; readonly inputs: StepInputs }
+  | { readonly kind: 'run'; readonly inputs: Parcel }
   | { readonly kind: 'setState'; readonly state: NamedData };
 
 export interface Answer {
@@ -31,12 +32,14 @@ interface Waiting {
 /** A traced step in a thread of its own: the same numbers as a `GraphRunner`, while this thread stays free. */
 export class WorkerRunner implements Runner {
   readonly #worker: Worker;
+  readonly #program: Program;
   readonly #waiting = new Map<number, Waiting>();
   #nextId = 0;
   #gone: unknown;
 
-  private constructor(worker: Worker) {
+  private constructor(worker: Worker, program: Program) {
     this.#worker = worker;
+    this.#program = program;
     worker.on('message', (answer: Answer) => this.#settle(answer));
     worker.on('error', (error) => this.#end(error));
     worker.on('exit', (code) => this.#end(new Error(`it ended with code ${code}`)));
@@ -50,7 +53,7 @@ export class WorkerRunner implements Runner {
    */
   static async create(program: Program, state: NamedData, options: GraphRunnerOptions = {}): Promise<WorkerRunner> {
     const start: Start = { program, state, options: { flushDenormals: true, ...options } };
-    const runner = new WorkerRunner(startThread(start));
+    const runner = new WorkerRunner(startThread(start), program);
     try {
       await runner.#ask({ kind: 'ready' });
     } catch (error) {
@@ -61,7 +64,8 @@ export class WorkerRunner implements Runner {
   }
 
   async run(inputs: StepInputs): Promise<NamedData> {
-    return (await this.#ask({ kind: 'run', inputs })) as NamedData;
+    const outputs = await this.#ask({ kind: 'run', inputs: inputParcel(this.#program, inputs) });
+    return unpacked(this.#program.packs.outputs, outputs as Parcel);
   }
 
   async getState(): Promise<NamedData> {

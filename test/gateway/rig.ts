@@ -135,14 +135,23 @@ export class Rig {
    * Ends the simulated robot, waits until the gateway has put the last row on disk, ends it and reads all back.
    * @returns counters of control, and what lies on disk
    */
-  async readBack(): Promise<{ counters: Record<string, number>; report: DirectoryReport }> {
+  async readBack({ tapeToo = false } = {}): Promise<{ counters: Record<string, number>; report: DirectoryReport }> {
     await this.robot.simulator.request('quit');
     const counters = await until('control has got rid of its last row', async () => {
+      // While the port is open, another row may be on its way.
+      const { link } = await this.robot.control.status();
       const now = await this.counters();
-      return now['rows.made'] === now['rows.acknowledged'] && now;
+      return !link.open && now['rows.made'] === now['rows.acknowledged'] && now;
     });
+    // The last block of the tape is closed with the port: the rows in it may have been acknowledged before.
+    if (tapeToo) await until('the tape is on disk', () => this.#tapeIsOnDisk());
     await this.gateway?.stop();
     return { counters, report: await verifyDirectory(this.recordings) };
+  }
+
+  async #tapeIsOnDisk(): Promise<boolean> {
+    const { 'rows.tapeMade': made = 0 } = await this.counters();
+    return (await verifyDirectory(this.recordings)).tapeBlocks >= made;
   }
 
   /** The operator's client, once the robot is there. */

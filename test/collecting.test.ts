@@ -269,7 +269,18 @@ it('ends in order on Ctrl-C in a terminal, which reaches all that runs there, on
 
 it('leaves nothing in the way of a second try when the simulated robot could not be started', async () => {
   const folder = temporaryFolder();
-  const words = ['record', '--task', 'standing-still', '--minutes', '1', '--simulate', '--out', 'out', '--gap', 'no-such'];
+  const words = [
+    'record',
+    '--task',
+    'standing-still',
+    '--minutes',
+    '1',
+    '--simulate',
+    '--out',
+    'out',
+    '--gap',
+    'no-such',
+  ];
   const finished = await h2oEdge(words, folder);
   expect(finished.code).not.toBe(0);
   expect(finished.stderr).toContain('no-such.yaml');

@@ -148,6 +148,8 @@ export class RobotControl {
     this.#torque = memory.torque;
     this.#blend.recall(memory.blend);
     this.facts.recall(memory.facts);
+    // A snapshot is taken as a frame is answered: what comes next finds one that has just been seen.
+    this.#seenAt = this.#parts.now();
   }
 
   // --- frames -------------------------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ const NOT_REMEMBERED: Readonly<Record<string, readonly string[]>> = {
     'line',
   ],
   // stops that are repeated and resets that are under way: their effects are on the tape
-  'control/robot-control.ts': ['#echoedAt', '#clearing', '#seenAt', '#halts', '#orders'],
+  'control/robot-control.ts': ['#echoedAt', '#clearing', '#halts', '#orders'],
   'safety/imu-watch.ts': [],
   'safety/wheel-watch.ts': [],
   'safety/encoder-watch.ts': [],

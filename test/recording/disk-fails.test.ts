@@ -40,8 +40,11 @@ describe.skipIf(!canSpoil)('a disk (needs gcc)', () => {
     expect(recording.lines).toContain('recovered');
     const durable = lastDurable(recording.lines);
     const [report] = reports(recording.lines);
-    expect(report).toMatchObject({ rows: durable, gaps: 0, duplicates: 0, corrupt: 0, open: 0, ok: true });
-    const rows = await rowsInFolder(directory);
+    expect(report).toMatchObject({ gaps: 0, corrupt: 0, open: 0, ok: true });
+    // What a sync did not confirm is sent again, and may be there already.
+    if (bad.what !== 'sync') expect(report.duplicates).toBe(0);
+    expect(report.rows - report.duplicates).toBe(durable);
+    const rows = [...new Set(await rowsInFolder(directory))];
     expect(rows).toHaveLength(durable);
     expect(rows.every((number, index) => number === index + 1)).toBe(true);
   });

@@ -200,19 +200,9 @@ function coverageMap(name: MapName, coverage: Coverage) {
     data: { values: cells },
     mark: { type: 'rect' as const },
     encoding: {
-      x: {
-        field: 'x',
-        type: 'quantitative' as const,
-        title: UNITS[across.of],
-        scale: { domain: [across.min, across.max], nice: false },
-      },
+      x: axisOf('x', across),
       x2: { field: 'xEnd' },
-      y: {
-        field: 'y',
-        type: 'quantitative' as const,
-        title: UNITS[up.of],
-        scale: { domain: [up.min, up.max], nice: false },
-      },
+      y: axisOf('y', up),
       y2: { field: 'yEnd' },
       color: {
         field: 'states',
@@ -223,3 +213,11 @@ function coverageMap(name: MapName, coverage: Coverage) {
     },
   };
 }
+
+/** One side of a map, over its whole range. */
+const axisOf = (field: string, { of, min, max }: ReturnType<typeof axesOf>[number]) => ({
+  field,
+  type: 'quantitative' as const,
+  title: UNITS[of],
+  scale: { domain: [min, max], nice: false },
+});

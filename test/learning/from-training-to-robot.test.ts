@@ -1,7 +1,7 @@
 import { cpSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { writePrivateKey } from '../../src/keys/key-pair.ts';
+import { generateKeyPair, writePrivateKey, writePublicKey } from '../../src/keys/key-pair.ts';
 import type { ArmedMode } from '../../src/messages/mode.ts';
 import { parseManifest, policyHash } from '../../src/policy/manifest.ts';
 import { loadRobot } from '../../src/robot/robot.ts';
@@ -56,4 +56,32 @@ it('a policy that was trained a moment ago is signed, taken by the robot, acts o
   const changes = requested.filter((value, index) => index > 0 && value !== requested[index - 1]).length;
   expect(changes).toBeGreaterThan(1);
   expect(changes).toBeLessThanOrEqual(acted.length / 4 + 2);
+});
+
+it('the demo runs it in place of the policy that ships, under guard and failsafe table, and tells how it did', async () => {
+  const folder = temporaryFolder();
+  const run = join(folder, 'run');
+  const { privateKey, publicKey } = generateKeyPair();
+  const key = join(folder, 'release.pem');
+  writePrivateKey(key, privateKey);
+  writePublicKey(`${key}.pub`, publicKey);
+  await h2oEdge([
+    ...['train', '--task', 'standing-still', '--algorithm', 'sac', '--steps', '300', '--out', run],
+    ...['--set', 'training.warmUp=200', '--evaluation-seconds', '1', '--key', key],
+  ]);
+  const demo = ['demo', '--seconds', '8', '--pace', 'lockstep', '--json'];
+  const bundle = join(run, 'policies', ID);
+
+  const finished = await h2oEdge([...demo, '--policy', bundle, '--release-key', `${key}.pub`]);
+  const said = lastLine(finished) as { frames: number; answered: number };
+  // After 300 steps it hardly stands; what it does is told as it is.
+  expect(said).toMatchObject({ ok: true, controller: ID, falls: expect.any(Number), maxAbsX: expect.any(Number) });
+  expect(said.frames).toBeGreaterThan(1000);
+  // the last frame's answer may be on its way when the demo ends
+  expect(said.frames - said.answered).toBeLessThanOrEqual(1);
+  expect(finished.code).toBe(0);
+
+  const untrusted = await h2oEdge([...demo, '--policy', bundle]);
+  expect(untrusted.stderr).toContain('signature');
+  expect(untrusted.code).not.toBe(0);
 });

@@ -70,7 +70,7 @@ export class SimulatedSite {
       const socket = join(folder, 'sim.sock');
       const words = ['robot-sim', '--pace', 'lockstep', '--link', link, '--socket', socket, ...simulatorWords];
       await firstLine(add(spawnUnderPriority(0, [cli, ...words], APART)));
-      const operator = furnish(folder, link, 0, '', { operatorHeartbeat: HEARTBEAT_PATIENCE });
+      const operator = furnish(folder, link, 0, '', { config: { operatorHeartbeat: HEARTBEAT_PATIENCE } });
       const config = join(folder, CONFIG_NAME);
       const control = await connectOnceUp(join(folder, 'run', 'control.sock'), add(startControl(config, 0, APART)));
       add(startGateway(config, APART));

@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander';
 import { EdgeError } from '../../errors.ts';
 import { complain, say, sayJson } from '../output.ts';
 import { withSimulation } from '../robot-sim.ts';
+import { demoPolicies } from './demo-policies.ts';
 import { live } from './screen.ts';
 import { Stage } from './stage.ts';
 
@@ -16,6 +17,8 @@ interface DemoOptions {
   baud?: number;
   playback?: string;
   pace?: 'real' | 'lockstep';
+  policy?: string[];
+  releaseKey?: string;
 }
 
 /** Shorter than this the smoke scenario cannot do all it has to. */
@@ -27,6 +30,8 @@ export function registerDemo(program: Command): void {
     .addOption(new Option('--scenario <name>', 'run through a scenario and end').choices(['smoke']))
     .addOption(new Option('--seconds <n>', 'simulated time after which it ends').argParser(Number))
     .option('--broker <url>', 'an MQTT broker that runs already, in place of the embedded one')
+    .option('--policy <folder...>', 'bundles that the robot runs in place of those that ship, one for each task')
+    .option('--release-key <file>', 'public key of who signed them; default: the demo key of the shipped bundles')
     .option('--json', 'print one JSON object as the last line')
     .action(demo);
 }
@@ -49,6 +54,7 @@ async function demo(options: DemoOptions): Promise<void> {
     pace,
     simulatorWords: simulatorWords(options),
     broker: options.broker,
+    policies: await demoPolicies(options.policy, options.releaseKey),
     // What a playback shows is compared row by row, here.
     takesRows: log !== undefined,
   });
@@ -68,8 +74,8 @@ async function perform(stage: Stage, options: DemoOptions): Promise<void> {
     const { smoke } = await import('./smoke.ts');
     finish(await smoke(stage, options.seconds ?? 60, tell), options);
   } else {
-    await live(stage, options.seconds);
-    if (options.json) sayJson({ ok: true });
+    const result = await live(stage, options.seconds);
+    if (options.json) sayJson(result);
   }
 }
 

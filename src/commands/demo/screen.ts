@@ -9,20 +9,29 @@ import { ROBOT, type Stage } from './stage.ts';
 
 const KEYS = 'space e-stop   r reset   l lift   s stand   m move   b balancer   d disarm   q quit';
 
-const standing: Mode = { task: 'standing-still', controller: 'standing-still-balancer' };
-const moving: Mode = { task: 'moving-straight', controller: 'moving-straight-balancer' };
 const balancing: Mode = { task: 'standing-still', controller: 'balancer' };
 
 /** Refresh of the live screen, and of the lines where there is no terminal [ms]. */
 const SCREEN_INTERVAL = 100;
 const LINE_INTERVAL = 1000;
 
+/** What the robot did since it was first armed, by the simulator's ground truth. */
+export interface LiveResult {
+  readonly ok: true;
+  readonly controller: string;
+  readonly seconds: number;
+  readonly falls: number;
+  readonly maxAbsX: number;
+  readonly answered: number;
+  readonly frames: number;
+}
+
 /**
  * The demo without a scenario: lifts the robot, lets it stand, and shows what it does until it is told to end.
  * @param seconds ends by itself after this much simulated time; undefined: by key or signal
  */
-export async function live(stage: Stage, seconds: number | undefined): Promise<void> {
-  const { simulator, control, operator, remote, brokerUrl } = stage;
+export async function live(stage: Stage, seconds: number | undefined): Promise<LiveResult> {
+  const { simulator, control, operator, remote, brokerUrl, modes } = stage;
   // Over the broker, as an operator elsewhere would; the e-stop the shortest way.
   const robot = remote ?? control;
   const heart = new Heartbeat();
@@ -56,8 +65,8 @@ export async function live(stage: Stage, seconds: number | undefined): Promise<v
             stage.confirmReset().then(() => robot.command({ name: 'reset' }, operator)),
           ),
         l: () => attempt('lift', simulator.request('lift')),
-        s: () => enter(standing),
-        m: () => enter(moving),
+        s: () => enter(modes['standing-still']),
+        m: () => enter(modes['moving-straight']),
         b: () => enter(balancing),
         d: () => attempt('disarm', robot.disarm()),
         q: resolve,
@@ -66,9 +75,14 @@ export async function live(stage: Stage, seconds: number | undefined): Promise<v
   });
 
   if (!terminal) say(`robot "${ROBOT}" on ${brokerUrl}`);
+  const mark = () => simulator.request('mark', { name: 'live' });
+  await mark();
   await simulator.request('lift');
   void simulator.wait(2).then(
-    () => enter(standing),
+    async () => {
+      await mark();
+      enter(modes['standing-still']);
+    },
     () => {},
   );
 
@@ -99,6 +113,18 @@ export async function live(stage: Stage, seconds: number | undefined): Promise<v
     process.stdin.pause();
     say('');
   }
+  const { counters } = await control.status();
+  const { seconds: watched, falls, maxAbsX } = await simulator.measure('live');
+  const { frames = 0, answered = 0 } = counters;
+  return {
+    ok: true,
+    controller: modes['standing-still'].controller,
+    seconds: watched,
+    falls,
+    maxAbsX,
+    frames,
+    answered,
+  };
 }
 
 function listen(actions: Record<string, () => void>): void {

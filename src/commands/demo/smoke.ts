@@ -1,5 +1,4 @@
 import { EdgeError } from '../../errors.ts';
-import type { ArmedMode } from '../../messages/mode.ts';
 import { Heartbeat } from '../heartbeat.ts';
 import type { RobotClient } from '../robot-client.ts';
 import type { SimulatorClient } from '../simulator-client.ts';
@@ -29,9 +28,6 @@ const SETTLING = 2;
 const LIFTING = 2;
 /** Simulated time between two heartbeats [s]. */
 const BEAT = 0.2;
-
-const standing: ArmedMode = { task: 'standing-still', controller: 'standing-still-balancer' };
-const moving: ArmedMode = { task: 'moving-straight', controller: 'moving-straight-balancer' };
 
 /**
  * The robot's whole day in a minute, over MQTT: lifted, armed, stands, moves, is stopped, refuses to move, is reset, lifted
@@ -67,6 +63,7 @@ export async function smoke(stage: Stage, seconds: number, say: (line: string) =
 
 async function perform(stage: Stage, seconds: number, result: SmokeResult, say: (line: string) => void): Promise<void> {
   const { simulator, operator } = stage;
+  const { 'standing-still': standing, 'moving-straight': moving } = stage.modes;
   const robot: RobotClient = stage.remote ?? stage.control;
   const third = seconds / 3;
   const fell = (falls: number) => (falls > 0 ? `, and FELL ${falls} times` : '');

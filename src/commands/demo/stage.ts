@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { KeyObject } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -18,6 +18,7 @@ import { confirmReset } from '../confirm-reset.ts';
 import { CONFIG_NAME, OPERATOR_KEY_NAME } from '../context.ts';
 import { exitOf, realTimePrefix, startControl, startGateway } from '../run.ts';
 import { SimulatorClient } from '../simulator-client.ts';
+import { type DemoPolicies, demoPolicies } from './demo-policies.ts';
 import { type EmbeddedBroker, embedBroker } from './embedded-broker.ts';
 
 const cli = fileURLToPath(new URL('../../h2o-edge.cjs', import.meta.url));
@@ -40,6 +41,8 @@ export interface StageOptions {
   readonly broker?: string | undefined;
   /** rows go to this process in place of the gateway, and there is no broker */
   readonly takesRows?: boolean;
+  /** default: those that ship */
+  readonly policies?: DemoPolicies;
 }
 
 /** The demo's processes in a folder of their own: a simulated robot, its control and gateway, and this one as operator. */
@@ -52,18 +55,20 @@ export class Stage {
   /** the way over the broker; undefined if rows are taken */
   readonly remote: BrokerClient | undefined;
   readonly brokerUrl: string;
+  readonly modes: DemoPolicies['modes'];
   /** rejects when one of the processes ends although nobody asked it to */
   readonly broken: Promise<never>;
   readonly #cast: Cast;
   #closing = false;
 
-  private constructor(cast: Cast, operator: KeyObject, clients: Clients) {
+  private constructor(cast: Cast, operator: KeyObject, clients: Clients, modes: DemoPolicies['modes']) {
     this.folder = cast.folder;
     this.operator = operator;
     this.simulator = clients.simulator;
     this.control = clients.control;
     this.remote = clients.remote;
     this.brokerUrl = clients.brokerUrl;
+    this.modes = modes;
     this.#cast = cast;
     this.broken = Promise.race(cast.children.map(exitOf)).then(async (how) => {
       if (this.#closing) return await new Promise<never>(() => {});
@@ -88,7 +93,8 @@ export class Stage {
       if (!options.takesRows && options.broker === undefined) cast.broker = await embedBroker();
       const brokerUrl = options.takesRows ? '' : (options.broker ?? cast.broker?.url ?? '');
       const priority = real ? CONTROL_PRIORITY : 0;
-      const operator = furnish(folder, link, priority, brokerUrl);
+      const policies = options.policies ?? (await demoPolicies());
+      const operator = furnish(folder, link, priority, brokerUrl, { policies });
       const config = join(folder, CONFIG_NAME);
       const control = await connectOnceUp(
         join(folder, 'run', 'control.sock'),
@@ -97,7 +103,7 @@ export class Stage {
       if (!options.takesRows) cast.gateway = cast.add(startGateway(config));
       const remote = options.takesRows ? undefined : await robotOverBroker(brokerUrl);
       const clients = { simulator: await SimulatorClient.connect(socket), control, remote, brokerUrl };
-      return new Stage(cast, operator, clients);
+      return new Stage(cast, operator, clients, policies.modes);
     } catch (error) {
       await cast.dismiss();
       throw error;
@@ -170,28 +176,37 @@ class Cast {
   }
 }
 
+export interface Furniture {
+  /** default: those that ship */
+  readonly policies?: DemoPolicies;
+  /** keys of the configuration that are to be other than the demo's */
+  readonly config?: Readonly<Record<string, unknown>>;
+}
+
 /** Configuration, keys and policies of a robot that trusts this demo's operator and the demo key of the shipped bundles. */
 export function furnish(
   folder: string,
   port: string,
   priority: number,
   brokerUrl: string,
-  more: Readonly<Record<string, unknown>> = {},
+  { policies, config: more = {} }: Furniture = {},
 ): KeyObject {
   const { privateKey, publicKey } = generateKeyPair();
   writePrivateKey(join(folder, OPERATOR_KEY_NAME), privateKey);
   const trusted = [
-    ...readTrustFile(join(modelsDirectory, 'keys', 'demo-trust.yaml')),
+    ...(policies?.trusted ?? readTrustFile(join(modelsDirectory, 'keys', 'demo-trust.yaml'))),
     trustEntry(publicKey, 'operator', 'the operator of this demo'),
   ];
   writeFileSync(join(folder, 'trust.yaml'), formatTrustFile(trusted));
+  const own = join(folder, 'policies');
+  for (const { id, folder: bundle } of policies?.bundles ?? []) cpSync(bundle, join(own, id), { recursive: true });
   const config = {
     name: ROBOT,
     serial: { path: port },
     broker: { url: brokerUrl },
     // The port may be a real robot's, and whoever stops that one must not stop this one.
     http: { port: 0 },
-    policies: [join(modelsDirectory, 'policies')],
+    policies: [join(modelsDirectory, 'policies'), ...(existsSync(own) ? [own] : [])],
     realTimePriority: priority,
     // Simulated time waits for a machine that stalls, see STALL_PATIENCE; a real robot does not.
     delayCheck: 'warn',

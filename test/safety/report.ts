@@ -12,11 +12,12 @@ const controllerOf = (seed: number): Case['controller'] => (seed % 2 === 1 ? 'ba
 export const roundOf = (faults: readonly Fault[], seed: number): Case[] =>
   faults.flatMap((fault) => taskNames.map((task) => ({ fault, task, controller: controllerOf(seed), seed })));
 
-/** The same for a quick look: one seed each, the standing robot by the balancer and the moving one by the policy. */
+/** For a quick look, each fault once: by turns the standing robot under the balancer and the moving one under the policy. */
 export const fewCasesOf = (faults: readonly Fault[]): Case[] =>
-  faults.flatMap((fault) =>
-    taskNames.map((task, index) => ({ fault, task, controller: controllerOf(index + 1), seed: index + 1 })),
-  );
+  faults.map((fault, index) => {
+    const turn = index % taskNames.length;
+    return { fault, task: taskNames[turn] as TaskName, controller: controllerOf(turn + 1), seed: turn + 1 };
+  });
 
 const HEADER = [
   ['fault', 'left'],

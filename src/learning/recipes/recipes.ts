@@ -78,7 +78,7 @@ const edge: Recipe = {
   networks: { hidden: [32, 32], discriminatorHidden: [32, 32] },
   training: {
     ...paper.training,
-    steps: 60_000,
+    steps: 150_000,
     round: 1,
     warmUp: 1000,
     simRows: 50_000,

@@ -7,7 +7,7 @@
 
 Written from the equations, which src/learning/algorithms/h2o.ts states, with what PyTorch offers for each: modules, one
 torch.optim.Adam for each network, backward(). The log ratio is the logit gap of D_sas alone, as in the traced step; the
-authors evaluate both discriminators, so theirs is no faster than this.
+authors evaluate both discriminators.
 """
 import copy
 import gzip

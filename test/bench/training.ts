@@ -14,6 +14,7 @@ import { TransitionMemory } from '../../src/learning/training/transition-memory.
 import { View } from '../../src/learning/training/view.ts';
 import { stepProgram } from '../../src/learning/training-step.ts';
 import { Random } from '../../src/random.ts';
+import { hasPytorch, pytorchFigures } from './pytorch.ts';
 
 interface Case {
   readonly recipe: Recipe;
@@ -159,11 +160,25 @@ async function measured(of: Case, steps: number) {
   return { ...thread, gemmCpuMs, ratio: thread.cpuMsPerStep / gemmCpuMs, feedCpuMs, ...inThread, megaFlops };
 }
 
+/** The same step in eager PyTorch, where it is installed. */
+async function anchor({ recipe, observation, action }: Case, steps: number) {
+  const { networks, training, discriminators } = recipe;
+  const sizes = {
+    observation,
+    action,
+    hidden: networks.hidden[0] ?? 0,
+    discriminatorHidden: networks.discriminatorHidden[0] ?? 0,
+    batch: training.batch / 2,
+    discriminatorBatch: discriminators.batch,
+  };
+  return rounded({ ...(await pytorchFigures(sizes, steps, ROUNDS)) });
+}
+
 /** Time of a whole training step of H2O: batches and noise drawn, losses, gradients, Adam, targets; no simulator. */
 export async function training(): Promise<object> {
   const row = (name: string, figures: Readonly<Record<string, number>>) =>
     say(
-      `${name.padEnd(12)} ${Object.entries(figures)
+      `${name.padEnd(13)} ${Object.entries(figures)
         .map(([key, value]) => `${key} ${value}`)
         .join('  ')}`,
     );
@@ -175,11 +190,23 @@ export async function training(): Promise<object> {
   const perSeed = eight.cpuMsPerStep / CASES.edge8.seeds;
   const edge8 = rounded({ cpuMsPerStepPerSeed: perSeed, ...eight });
   row('edge8', edge8);
+  const pytorch = (await hasPytorch()) && {
+    paper: await anchor(CASES.paper, 20),
+    robot: await anchor(CASES.robot, 100),
+  };
+  const faster = (of: 'paper' | 'robot', { cpuMsPerStep = Number.NaN }: Readonly<Record<string, number>>) =>
+    pytorch ? rounded({ [of]: (pytorch[of].cpuMsPerStep ?? Number.NaN) / cpuMsPerStep }) : {};
+  const timesFasterThanPyTorch = { ...faster('paper', paper), ...faster('robot', robot) };
+  if (pytorch) {
+    row('pytorch paper', pytorch.paper);
+    row('pytorch robot', pytorch.robot);
+    row('times faster', timesFasterThanPyTorch);
+  } else say('PyTorch is not installed (Debian: python3-torch libopenblas0): nothing to compare with');
   const eager = {
     paper: rounded({ ...(await engineFigures(CASES.paper, 'cpu', 1, { rounds: 3 })) }),
     robot: rounded({ ...(await engineFigures(CASES.robot, 'cpu', 4, { rounds: 3 })) }),
   };
   row('eager paper', eager.paper);
   row('eager robot', eager.robot);
-  return { paper, robot, edge8, eager };
+  return { paper, robot, edge8, ...(pytorch && { pytorch, timesFasterThanPyTorch }), eager };
 }

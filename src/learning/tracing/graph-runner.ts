@@ -2,6 +2,7 @@ import type { InferenceSession, Tensor, TypedTensor } from 'onnxruntime-node';
 import { EdgeError, messageOf } from '../../errors.ts';
 import { onnxRuntime } from '../../policy/runtime.ts';
 import { dataFor, type NamedData, type Runner, refuseUnknown, type StepInputs } from '../runner.ts';
+import { freeMemory } from './free-memory.ts';
 import { type Parcel, parcelOf, unpacked } from './packing.ts';
 import type { Traced } from './trace.ts';
 import { nextName, type TensorData, type TensorSpec } from './value.ts';
@@ -78,10 +79,14 @@ export class GraphRunner implements Runner {
       if (data) feeds[spec.name] = this.#wrap(spec, data);
     }
     const results = await this.#session.run(feeds);
+    const replaced: TensorData[] = [];
     for (const name of updated) {
       const next = results[nextName(name)];
-      if (next) this.#state[name] = next;
+      if (!next) continue;
+      replaced.push(dataOf(this.#state[name], name));
+      this.#state[name] = next;
     }
+    freeMemory(replaced);
     const { name, size } = packs.outputs;
     const whole = size > 0 ? dataOf(results[name], name) : undefined;
     const alone = outputs.filter((spec) => !packs.outputs.members.includes(spec));

@@ -21,6 +21,9 @@ export const LIMITS = [
   'policy-late',
   'blend',
   'exploration',
+  'leg-position',
+  'leg-speed',
+  'leg-torque',
 ] as const;
 export const limitSchema = z.enum(LIMITS);
 export type Limit = z.output<typeof limitSchema>;

@@ -50,7 +50,10 @@ const observationTermSchema = z
     /** the observation is clip((raw − offset) · scale) */
     scale: each.default(1),
     offset: each.default(0),
-    clip: z.union([interval, z.array(interval).min(1).max(64)]).nullable().default(null),
+    clip: z
+      .union([interval, z.array(interval).min(1).max(64)])
+      .nullable()
+      .default(null),
     /** least and greatest raw value in the data that the policy was trained on, with what its author allows beyond */
     range: eachInterval.optional(),
     /** so many latest values of this term, one after the other, oldest first; only where `observation.history` is 1 */

@@ -1,5 +1,5 @@
-import { PROTOCOL_VERSION, SCHEMA_HASH } from '../../protocol/messages.gen.ts';
 import type { BodyReadings } from '../../policy/observation.ts';
+import { PROTOCOL_VERSION, SCHEMA_HASH } from '../../protocol/messages.gen.ts';
 import type { TaskState } from '../../robot/tasks/task.ts';
 import type { PolicyMemory, PolicyRunner } from '../controllers/policy-runner.ts';
 import { McuSession } from '../mcu/mcu-session.ts';

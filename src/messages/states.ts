@@ -24,6 +24,7 @@ export const LIMITS = [
   'leg-position',
   'leg-speed',
   'leg-torque',
+  'leg-balance',
 ] as const;
 export const limitSchema = z.enum(LIMITS);
 export type Limit = z.output<typeof limitSchema>;

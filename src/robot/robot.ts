@@ -70,6 +70,11 @@ export const robotSchema = z.strictObject({
         /** of either knee */
         kneeLeast: quantity('rad', anyNumber),
         kneeMost: quantity('rad', anyNumber),
+        /** from the hip's axis to the knee's, and from there to the wheel's */
+        thigh: quantity('m', positive),
+        shank: quantity('m', positive),
+        /** how far from where it stands under the hip in stance the axle may go: what the balancer makes good by leaning */
+        axleShift: quantity('m'),
         /** of each set-point; the legs come back to their stance at it too */
         speed: quantity('rad/s', positive),
       })

@@ -108,6 +108,29 @@ describe('whatever a policy asks of the legs', () => {
     );
   });
 
+  it('no axle leaves its place under the body, but to come back', () => {
+    const behind = ([hip, knee]: readonly [number, number]) =>
+      Math.abs(
+        motion.thigh * (Math.sin(hip) - Math.sin(stance[0])) +
+          motion.shank * (Math.sin(hip + knee) - Math.sin(stance[0] + stance[1])),
+      );
+    fc.assert(
+      fc.property(anyInput, four(fc.double({ min: -3, max: 3, noNaN: true })), (any, legs) => {
+        const measuredLegs = any.measuredLegs ?? stance;
+        const { command } = guard(
+          { ...any, robotState: 'running', measuredLegs, request: { ...any.request, legs } },
+          robot,
+        );
+        const before = any.previousLegs ?? stance;
+        for (const [hip, knee] of [[0, 1] as const, [2, 3] as const]) {
+          const most = Math.max(motion.axleShift, behind([before[hip], before[knee]]));
+          expect(behind([command.legPosition[hip], command.legPosition[knee]])).toBeLessThanOrEqual(most + 1e-9);
+        }
+      }),
+      runs,
+    );
+  });
+
   it('what changes it is named', () => {
     fc.assert(
       fc.property(anyInput, (any) => {

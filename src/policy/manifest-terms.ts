@@ -105,8 +105,14 @@ export const observationSchema = z
   });
 export type ObservationSpec = z.output<typeof observationSchema>;
 
+/** What of an observation says how long it is. */
+export interface ObservationShape {
+  readonly terms: ReadonlyArray<Parameters<typeof termWidth>[0] & { readonly history?: number | undefined }>;
+  readonly history: number;
+}
+
 /** Length of the observation vector. */
-export function observationSize({ terms, history }: Pick<ObservationSpec, 'terms' | 'history'>): number {
+export function observationSize({ terms, history }: ObservationShape): number {
   return history * terms.reduce((sum, term) => sum + termWidth(term) * (term.history ?? 1), 0);
 }
 

@@ -91,7 +91,8 @@ export async function vetBundle(
   return { ok: bundle !== undefined, id: manifest?.id ?? basename(directory), manifest, reasons, bundle };
 }
 
-function manifestReasons(manifest: Manifest, robot: Robot, now: number): string[] {
+/** What speaks against a manifest on this robot, whoever signed it. */
+export function manifestReasons(manifest: Manifest, robot: Robot, now: number): string[] {
   const reasons: string[] = [];
   if (manifest.robot !== robot.name) reasons.push(`robot: made for "${manifest.robot}", this is "${robot.name}"`);
   // Time is asked as "is it still good?": a clock that is no number must not pass for an early one.

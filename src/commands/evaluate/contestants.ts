@@ -67,9 +67,17 @@ export async function bundleContestant(
   { robot, task }: Ground,
 ): Promise<Contestant> {
   const { observation, action, rate, algorithm } = manifest;
+  const foreign = observation.terms.find(({ name }) => !(name in paperTerms));
+  const [{ name, scale }] = action.terms;
+  if (foreign || name !== 'wheelTorque') {
+    throw new EdgeError(
+      'usage',
+      `${manifest.id} ${foreign ? `sees ${foreign.name}` : `commands ${name}`}; evaluated are policies of the paper's tasks: x, v, pitch, pitchRate in, wheelTorque out`,
+      'try it on the twin as the robot runs it: h2o-edge robot-sim, h2o-edge run, h2o-edge mode',
+    );
+  }
   const session = await PolicySession.open(model, observationSize(observation), action.terms.length);
   const observer = new Observer(observation);
-  const [{ scale }] = action.terms;
   return {
     algorithm,
     rate,
@@ -86,6 +94,8 @@ export async function bundleContestant(
     }),
   };
 }
+
+const paperTerms = { x: 0, v: 0, pitch: 0, pitchRate: 0, targetVelocity: 0, previousAction: 0 };
 
 /** Farther than this from one decision to the next x does not roll: its origin was set anew [m]. */
 const ORIGIN_JUMP = 0.1;

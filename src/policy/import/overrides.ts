@@ -55,6 +55,8 @@ export const overridesSchema = z.strictObject({
   actionJoints: z.array(z.string()).min(1).max(64).optional(),
   /** by their names */
   actions: z.record(z.string(), actionSchema).default({}),
+  /** what the actions of wheels are, where neither `actions` nor the gains of the model say */
+  wheels: z.enum(['velocity', 'torque']).optional(),
   /** an action of 0 means the default position: what mjlab and Isaac Lab do unless told otherwise */
   defaultOffset: z.boolean().default(true),
   /** whose gains hold the legs: as trained, which must be the robot file's; or the robot's whatever it was trained with */

@@ -343,6 +343,8 @@ class Planner {
   /** A leg takes positions. A wheel without stiffness is servoed to a velocity, without any gain it is given a torque. */
   #kind({ name, stiffness, damping }: Joint): 'position' | 'velocity' | 'torque' | undefined {
     if (!isWheel(name)) return 'position';
+    const { wheels } = this.#input.overrides;
+    if (wheels !== undefined) return wheels;
     if (stiffness === undefined || damping === undefined) return undefined;
     if (stiffness !== 0) return 'position';
     return damping > 0 ? 'velocity' : undefined;

@@ -251,8 +251,9 @@ export class Controllers {
   /** A policy of joints steers by itself; its wheels' velocities are servoed at every frame. */
   #heldJoints(policy: PolicyRunner, joints: Joints, wheelVelocity: readonly [number, number]): Decision {
     const request = joints.request(wheelVelocity);
-    // As saturation goes, it is at the end of its range when it asks for all the torque that there is.
-    this.#action = request.total / this.#robot.policy.torqueScale;
+    // As saturation goes, it is at the end of its range when it asks for all that one wheel has: also one that spins the robot.
+    const [left, right] = [request.total / 2 + request.steering, request.total / 2 - request.steering];
+    this.#action = (Math.abs(left) >= Math.abs(right) ? left : right) / this.#robot.limits.wheelTorque;
     return this.#explored({
       request,
       controller: 'policy',

@@ -180,6 +180,7 @@ class Planner {
     const byDefault = list('default_joint_pos', metadata.defaultJointPos);
     const stiffness = list('joint_stiffness', metadata.jointStiffness);
     const damping = list('joint_damping', metadata.jointDamping);
+    if (!metadata.jointStiffness && overrides.gains === 'trained') this.assumed.push('gains: those of the robot file');
     if (!metadata.defaultJointPos) this.assumed.push('default_joint_pos: 0 for every joint');
     const joints = names.flatMap((theirs, at): Joint[] => {
       const stated = Object.hasOwn(overrides.joints, theirs) ? overrides.joints[theirs] : jointNamed(theirs);

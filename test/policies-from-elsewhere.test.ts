@@ -88,3 +88,84 @@ it('a policy of legs and wheels from another project is imported, signed, and st
   expect(decisions).toBeGreaterThan(acted.length / 4 - 10);
   expect(decisions).toBeLessThan(acted.length / 4 + 10);
 });
+
+it('one that throws its legs as far as they go is held by the robot file’s limits, and the robot stays up', async () => {
+  const folder = temporaryFolder();
+  const model = join(folder, 'thrower.onnx');
+  const overrides = join(folder, 'overrides.yaml');
+  writeFileSync(model, standingModel(body, undefined, 1000));
+  writeFileSync(overrides, stringify(standingOverrides));
+  const robot = await TestRobot.start({
+    config: { policyLatencyBudget: 10, operatorHeartbeat: 0 },
+    bundles: async (bundles, release) => {
+      const key = join(temporaryFolder(), 'release.pem');
+      writePrivateKey(key, release);
+      const words = [
+        '--robot',
+        'wheel-legged',
+        '--out',
+        join(bundles, 'thrower'),
+        '--overrides',
+        overrides,
+        '--key',
+        key,
+      ];
+      expect(lastLine(await h2oEdge(['policy', 'import', model, ...words, '--json']))).toMatchObject({ ok: true });
+    },
+  });
+  const rows = await robot.collectRows();
+  await robot.stand({ task: 'standing-still', controller: 'thrower' });
+  await robot.simulator.wait(3);
+  const { motion } = body.legs;
+  if (!motion) throw new Error('the robot that ships lets policies move its legs');
+  const acted = rows.filter(({ joints }) => joints !== undefined);
+  expect(acted.length).toBeGreaterThan(20);
+  const named = new Set(acted.flatMap(({ limits }) => limitNames(limits)));
+  for (const limit of ['leg-position', 'leg-speed', 'leg-torque', 'leg-balance']) expect(named).toContain(limit);
+  let before: readonly number[] = [
+    body.legs.hipStance,
+    body.legs.kneeStance,
+    body.legs.hipStance,
+    body.legs.kneeStance,
+  ];
+  for (const [at, { joints = [], sequence }] of acted.entries()) {
+    const commanded = joints.slice(6, 10);
+    for (const [joint, position] of commanded.entries()) {
+      const [least, most] = joint % 2 === 0 ? [motion.hipLeast, motion.hipMost] : [motion.kneeLeast, motion.kneeMost];
+      expect(position).toBeGreaterThanOrEqual(Math.fround(least) - 1e-6);
+      expect(position).toBeLessThanOrEqual(Math.fround(most) + 1e-6);
+      // A frame comes every 5 ms; where rows are missing, the guard has gone on.
+      const adjacent = at === 0 || acted[at - 1]?.sequence === sequence - 1n;
+      if (adjacent) expect(Math.abs(position - (before[joint] ?? 0))).toBeLessThanOrEqual(motion.speed * 0.02 + 1e-6);
+    }
+    before = commanded;
+  }
+  expect(await robot.simulator.truth()).toMatchObject({ state: 'active', falls: 0 });
+});
+
+it.each<[string, string, readonly string[]]>([
+  ['a model that is not there', 'E100 fileUnreadable', ['nothing.onnx', '--out', 'out']],
+  ['a folder in place of a model', 'E100 fileUnreadable', ['.', '--out', 'out']],
+  ['a folder that is not empty', 'E600 usage', ['model.onnx', '--out', '.']],
+  ['a task that there is not', 'E600 usage', ['model.onnx', '--out', 'out', '--task', 'dancing']],
+  ['overrides that are none', 'E300 bundleInvalid', ['model.onnx', '--out', 'out', '--overrides', 'model.yaml']],
+  [
+    'an id that cannot be',
+    'E301 bundleRefused',
+    ['model.onnx', '--out', 'out', '--rate', '50', '--overrides', 'good.yaml', '--id', '../up'],
+  ],
+])('import complains about %s', async (_what, code, words) => {
+  const folder = temporaryFolder();
+  writeFileSync(join(folder, 'model.onnx'), standingModel(body));
+  writeFileSync(join(folder, 'model.yaml'), 'joints: 5\n');
+  writeFileSync(join(folder, 'good.yaml'), stringify(standingOverrides));
+  const {
+    code: exit,
+    stdout,
+    stderr,
+  } = await h2oEdge(['policy', 'import', ...words, '--robot', 'wheel-legged'], folder);
+  expect({ exit, stdout }).toEqual({ exit: 1, stdout: '' });
+  expect(stderr).toContain(`[${code}]`);
+  expect(stderr).toMatch(/→ \S/);
+  expect(stderr).not.toMatch(/^\s+at /m);
+});

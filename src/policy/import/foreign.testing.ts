@@ -89,8 +89,14 @@ export const standingOverrides: Overrides = overridesSchema.parse({
 /**
  * 22 numbers in, 6 out: legs in their default pose, wheels servoed to velocities by which the balancer's law stands.
  * The numbers in: 4 leg positions, 2 wheel velocities, attitude, angular velocity, 6 latest actions, 3 of the command.
+ *
+ * @param thrown action of every leg joint: 0 is the default pose, much is the end of what it can do
  */
-export function standingModel(robot: Robot, metadata: ForeignOptions['metadata'] = mjlabMetadata(robot)): Uint8Array {
+export function standingModel(
+  robot: Robot,
+  metadata: ForeignOptions['metadata'] = mjlabMetadata(robot),
+  thrown = 0,
+): Uint8Array {
   const { gains } = designBalancer(robot, 200, { position: false, integral: false });
   const wheel = (own: 4 | 5): number[] => {
     const row = Array<number>(22).fill(0);
@@ -105,5 +111,6 @@ export function standingModel(robot: Robot, metadata: ForeignOptions['metadata']
     return row;
   };
   const leg = Array<number>(22).fill(0);
-  return foreignModel({ weights: [leg, leg, wheel(4), leg, leg, wheel(5)], metadata });
+  const bias = [thrown, thrown, 0, thrown, thrown, 0];
+  return foreignModel({ weights: [leg, leg, wheel(4), leg, leg, wheel(5)], bias, metadata });
 }

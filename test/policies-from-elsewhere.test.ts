@@ -25,13 +25,13 @@ it('a policy of legs and wheels from another project is imported, signed, and st
   writeFileSync(overrides, stringify(standingOverrides));
   const order = ['policy', 'import', model, '--robot', 'wheel-legged', '--overrides', overrides, '--json'];
 
-  // Without what the metadata leaves open it is refused, and nothing is written.
-  const refused = await h2oEdge([...order.slice(0, 5), '--out', join(folder, 'refused'), '--json']);
+  // Where it does not fit it is refused, and nothing is written.
+  const refused = await h2oEdge([...order, '--rate', '60', '--out', join(folder, 'refused')]);
   expect(refused.code).toBe(1);
   expect(lastLine(refused)).toMatchObject({
     ok: false,
     id: ID,
-    reasons: [expect.stringContaining('the model takes 22')],
+    reasons: [expect.stringContaining('60 Hz is no whole part')],
   });
   expect(() => readFileSync(join(folder, 'refused', 'manifest.json'))).toThrow();
 

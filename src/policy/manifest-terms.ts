@@ -87,6 +87,13 @@ export function termWidth({ name, joints }: { name: ObservationName; joints?: re
   return joints?.length ?? termWidths[name];
 }
 
+const ofTasks: readonly ObservationName[] = ['x', 'v', 'pitch', 'pitchRate', 'targetVelocity', 'previousAction'];
+
+/** Whether a policy looks at more than the state of the tasks and the torque sent last: a row does not hold what it needs. */
+export function seesBody({ terms }: Pick<ObservationSpec, 'terms'>): boolean {
+  return terms.some(({ name, joints }) => joints !== undefined || !ofTasks.includes(name));
+}
+
 /** The same term of the same joints. */
 const identity = ({ name, joints = [] }: Pick<ObservationTerm, 'name' | 'joints'>) => [name, ...joints].join(' ');
 

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { modelsDirectory } from '../robot/robot.ts';
 import { formatManifest, observationSize, parseManifest, policyHash } from './manifest.ts';
-import { jointTermsOf } from './manifest-terms.ts';
+import { jointTermsOf, seesBody } from './manifest-terms.ts';
 
 const path = join(modelsDirectory, 'policies', 'standing-still-balancer', 'manifest.json');
 const text = readFileSync(path, 'utf8');
@@ -80,6 +80,8 @@ describe('manifest.json', () => {
     if (!parsed.ok) throw new Error(parsed.problems.join('\n'));
     const { observation, action } = parsed.manifest;
     expect(observationSize(observation)).toBe(3 * 2 + 1 + 3 + 2 + 1 + 4);
+    expect(seesBody(observation)).toBe(true);
+    expect(seesBody(good.observation)).toBe(false);
     expect(jointTermsOf(action)?.map(({ name }) => name)).toEqual(['hipLeft', 'wheelLeft', 'wheelRight']);
     const again = parseManifest(formatManifest(parsed.manifest));
     expect(again).toEqual(parsed);

@@ -6,6 +6,7 @@ import type { PatientController } from '../../learning/evaluate-policy.ts';
 import { createBalancer } from '../../policy/balancer.ts';
 import { bundleFiles, sha256 } from '../../policy/bundle.ts';
 import { type Manifest, observationSize, parseManifest } from '../../policy/manifest.ts';
+import { seesBody } from '../../policy/manifest-terms.ts';
 import { Observer } from '../../policy/observation.ts';
 import { PolicySession } from '../../policy/runtime.ts';
 import { modelReasons } from '../../policy/vet-model.ts';
@@ -67,12 +68,11 @@ export async function bundleContestant(
   { robot, task }: Ground,
 ): Promise<Contestant> {
   const { observation, action, rate, algorithm } = manifest;
-  const foreign = observation.terms.find(({ name }) => !(name in paperTerms));
   const [{ name, scale }] = action.terms;
-  if (foreign || name !== 'wheelTorque') {
+  if (seesBody(observation) || name !== 'wheelTorque') {
     throw new EdgeError(
       'usage',
-      `${manifest.id} ${foreign ? `sees ${foreign.name}` : `commands ${name}`}; evaluated are policies of the paper's tasks: x, v, pitch, pitchRate in, wheelTorque out`,
+      `${manifest.id} ${name === 'wheelTorque' ? 'sees more than the task’s state' : `commands ${name}`}; evaluated are policies of the paper's tasks: x, v, pitch, pitchRate in, wheelTorque out`,
       'try it on the twin as the robot runs it: h2o-edge robot-sim, h2o-edge run, h2o-edge mode',
     );
   }
@@ -94,8 +94,6 @@ export async function bundleContestant(
     }),
   };
 }
-
-const paperTerms = { x: 0, v: 0, pitch: 0, pitchRate: 0, targetVelocity: 0, previousAction: 0 };
 
 /** Farther than this from one decision to the next x does not roll: its origin was set anew [m]. */
 const ORIGIN_JUMP = 0.1;

@@ -142,7 +142,7 @@ class OnnxPolicy implements PolicyRunner {
     this.#observation = memory.vector;
   }
 
-  async decide(state: TaskState, sentTorque: number, body: BodyReadings): Promise<number> {
+  async decide(state: TaskState, sentTorque: number, body?: BodyReadings): Promise<number> {
     const vector = this.#observer.observe({
       ...state,
       targetVelocity: this.#targetVelocity,

@@ -31,11 +31,11 @@ export interface PolicyRunner {
    * One decision. Blocks the thread while the network runs, and answers in a later turn of the event loop.
    * @param state the task's vector
    * @param sentTorque total torque of the latest command [N·m]
-   * @param body what else is sensed
+   * @param body what else is sensed; who has none gets NaN of a policy that looks at it, see `seesBody`
    * @returns the action, in units of `torqueScale`; anything at all may come out, and it may reject. Of a policy
    * of joints: 0, or NaN when a number of its action is not finite; then `joints` is still at the decision before
    */
-  decide(state: TaskState, sentTorque: number, body: BodyReadings): Promise<number>;
+  decide(state: TaskState, sentTorque: number, body?: BodyReadings): Promise<number>;
   /** the latest decision was made on a state outside the range that its manifest gives */
   readonly outOfRange: boolean;
   /** the vector of the latest decision, scaled as the network saw it */

@@ -118,7 +118,7 @@ export class GatedPolicy implements PolicyRunner {
     return this.#policy.joints;
   }
 
-  async decide(state: TaskState, sentTorque: number, body: BodyReadings): Promise<number> {
+  async decide(state: TaskState, sentTorque: number, body?: BodyReadings): Promise<number> {
     const gate = this.#gate();
     const action = await this.#policy.decide(state, sentTorque, body).catch(() => Number.NaN);
     await gate;

@@ -1,13 +1,19 @@
 import type { JointName } from '../../robot/joints.ts';
 import type { ObservationName } from '../manifest-terms.ts';
 
+export interface KnownTerm {
+  readonly term: ObservationName;
+  /** default_joint_pos is taken from it */
+  readonly relative?: boolean;
+  /** which joints, where it is never all of them */
+  readonly of?: 'legs' | 'wheels';
+}
+
 /**
  * What other projects call the numbers of an observation, and what they are here: the table of docs/policies-from-elsewhere.md.
  * Names of mjlab, Isaac Lab and the older Isaac Gym; only such as mean the same everywhere.
  */
-export const observationTable: Readonly<
-  Record<string, { readonly term: ObservationName; readonly relative?: boolean }>
-> = {
+export const observationTable: Readonly<Record<string, KnownTerm>> = {
   projected_gravity: { term: 'projectedGravity' },
   gravity_vec: { term: 'projectedGravity' },
   imu_projected_gravity: { term: 'projectedGravity' },
@@ -23,6 +29,11 @@ export const observationTable: Readonly<
   joint_vel: { term: 'jointVelocity' },
   joint_vel_rel: { term: 'jointVelocity' },
   dof_vel: { term: 'jointVelocity' },
+  // Of mjlab_upkie: each pair of these stands for some of the joints, and the angles are not taken from a default.
+  joints_pos: { term: 'jointPosition', of: 'legs' },
+  joints_vel: { term: 'jointVelocity', of: 'wheels' },
+  trunk_imu: { term: 'attitude' },
+  trunk_gyro: { term: 'angularVelocity' },
   actions: { term: 'previousAction' },
   last_action: { term: 'previousAction' },
   last_actions: { term: 'previousAction' },

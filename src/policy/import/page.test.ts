@@ -44,7 +44,7 @@ it('the overrides on the page are such as a model needs that has names of its ow
     metadata: {
       ...mjlabMetadata(robot),
       joint_stiffness: '8,8,0,8,8,0',
-      observation_names: 'joints_pos,joints_vel,trunk_imu,trunk_gyro,actions,command',
+      observation_names: 'legs_pos,legs_vel,trunk_quat,trunk_rate,actions,command',
     },
   });
   const { reasons, bundle } = await importPolicy(model, {
@@ -60,6 +60,63 @@ it('the overrides on the page are such as a model needs that has names of its ow
   const [hip, , wheel] = bundle?.draft.action.terms ?? [];
   expect(hip).toMatchObject({ name: 'hipLeft', scale: -0.25, offset: 0 });
   expect(wheel).toMatchObject({ name: 'wheelLeft', scale: 100, damping: 0.05, clip: [-40, 40] });
+});
+
+it('the vocabulary of mjlab_upkie, 22 numbers in and 6 out, is taken as it is', async () => {
+  const metadata = {
+    ...mjlabMetadata(robot),
+    observation_names: 'joints_pos,joints_vel,trunk_imu,trunk_gyro,actions,command',
+    default_joint_pos: '0,0,0,0,0,0',
+  };
+  const { reasons, assumed, bundle } = await importPolicy(
+    foreignModel({ weights: Array.from({ length: 6 }, () => Array<number>(22).fill(0.01)), metadata }),
+    {
+      robot,
+      overrides: overridesSchema.parse({}),
+      task: 'standing-still',
+      id: 'up',
+      version: 1,
+      from: 'up',
+      now: new Date(0),
+    },
+  );
+  expect(reasons).toEqual([]);
+  expect(assumed).toEqual([expect.stringContaining('rate: 50 Hz')]);
+  expect(bundle?.draft.observation.terms.map(({ name, joints }) => [name, joints?.length])).toEqual([
+    ['jointPosition', 4],
+    ['jointVelocity', 2],
+    ['attitude', undefined],
+    ['angularVelocity', undefined],
+    ['previousAction', 6],
+    ['velocityCommand', undefined],
+  ]);
+});
+
+it.each([
+  [22, ['joint_pos', 'joint_vel']],
+  [24, ['joint_vel']],
+  [26, ['joint_pos']],
+  [28, []],
+  [23, undefined],
+])('terms of joints in a model that takes %i numbers are of all joints but %j', async (inputs, narrowed) => {
+  const { reasons, assumed } = await importPolicy(
+    foreignModel({
+      weights: Array.from({ length: 6 }, () => Array<number>(inputs).fill(0.01)),
+      metadata: mjlabMetadata(robot),
+    }),
+    {
+      robot,
+      overrides: overridesSchema.parse({}),
+      task: 'standing-still',
+      id: 'up',
+      version: 1,
+      from: 'up',
+      now: new Date(0),
+    },
+  );
+  expect(reasons.length).toBe(narrowed ? 0 : 1);
+  const said = assumed.filter((words) => words.startsWith('observations: ')).map((words) => words.split(' ')[1]);
+  expect(said).toEqual(narrowed ?? []);
 });
 
 it('a model without any metadata is told of piece by piece', async () => {

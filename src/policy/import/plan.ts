@@ -4,6 +4,7 @@ import type { ManifestDraft } from '../manifest.ts';
 import { observationSize, termWidth } from '../manifest-terms.ts';
 import type { PolicyMetadata } from './metadata.ts';
 import { jointNamed, observationTable } from './names.ts';
+import { narrowTerms, type OpenTerm } from './open-terms.ts';
 import type { Overrides } from './overrides.ts';
 import { shown } from './shown.ts';
 
@@ -95,7 +96,8 @@ class Planner {
       this.reasons.push('observations: the model has no observation_names; state observationNames in --overrides');
       return { terms: [{ name: 'x' }] };
     }
-    const terms = names.flatMap((name, at) => this.#observed(name, at) ?? []);
+    const narrowed = this.#narrowed(names);
+    const terms = names.flatMap((name, at) => this.#observed(name, at, narrowed.includes(at)) ?? []);
     const [first, ...rest] = terms;
     if (!first || terms.length < names.length) return { terms: first ? [first, ...rest] : [{ name: 'x' }] };
     const size = observationSize({ terms, history: 1 });
@@ -210,7 +212,41 @@ class Planner {
     });
   }
 
-  #observed(name: string, at: number): ObservationTerm | undefined {
+  /** Terms of joints that are of the legs or of the wheels only, since the model takes no more numbers. */
+  #narrowed(names: readonly string[]): readonly number[] {
+    const { metadata, overrides, inputs } = this.#input;
+    const open: OpenTerm[] = [];
+    let size = 0;
+    for (const [at, name] of names.entries()) {
+      const stated = Object.hasOwn(overrides.observations, name) ? overrides.observations[name] : undefined;
+      const known = Object.hasOwn(observationTable, name) ? observationTable[name] : undefined;
+      const term = stated?.term ?? known?.term;
+      if (term === undefined) return [];
+      const times = stated?.history ?? Math.max(1, metadata.observationHistories?.[at] ?? 1);
+      const joints =
+        stated?.joints ??
+        (term === 'previousAction' ? this.#acting : this.#jointsAtHand(stated ? undefined : known?.of));
+      const byJoint = byJoints.includes(term);
+      size += times * (byJoint ? joints.length : termWidth({ name: term }));
+      if (term === 'previousAction' || !byJoint || stated?.joints || (!stated && known?.of)) continue;
+      open.push({ at, less: times * (joints.length - this.#jointsAtHand(onlyOf(term)).length) });
+    }
+    const chosen = narrowTerms(open, size, inputs);
+    for (const at of chosen) {
+      const name = names[at] ?? '';
+      const term = overrides.observations[name]?.term ?? observationTable[name]?.term ?? 'jointPosition';
+      this.assumed.push(
+        `observations: ${names[at]} is of the ${onlyOf(term)} only, or they would be more than ${inputs} numbers`,
+      );
+    }
+    return chosen;
+  }
+
+  #jointsAtHand(of: 'legs' | 'wheels' | undefined): readonly Joint[] {
+    return of === undefined ? this.#joints : this.#joints.filter(({ name }) => isWheel(name) === (of === 'wheels'));
+  }
+
+  #observed(name: string, at: number, narrowed: boolean): ObservationTerm | undefined {
     const { metadata, overrides } = this.#input;
     const stated = Object.hasOwn(overrides.observations, name) ? overrides.observations[name] : undefined;
     const known = Object.hasOwn(observationTable, name) ? observationTable[name] : undefined;
@@ -222,7 +258,8 @@ class Planner {
       );
       return undefined;
     }
-    const joints = this.#jointsOf(term, name, stated?.joints);
+    const of = narrowed ? onlyOf(term) : stated ? undefined : known?.of;
+    const joints = this.#jointsOf(term, name, stated?.joints, of);
     if (joints?.length === 0) return undefined;
     const width = termWidth({ name: term, joints: joints?.map((joint) => joint.name) });
     const scales = this.#perNumber(name, stated?.scale ?? metadata.observationScales?.[at] ?? 1, width);
@@ -250,14 +287,14 @@ class Planner {
     term: ObservationTerm['name'],
     name: string,
     stated: readonly string[] | undefined,
+    of: 'legs' | 'wheels' | undefined,
   ): readonly Joint[] | undefined {
-    const byJoint = term === 'jointPosition' || term === 'jointVelocity' || term === 'previousAction';
-    if (!byJoint) {
+    if (!byJoints.includes(term)) {
       if (stated) this.reasons.push(`observations: ${shown(name)} is ${term}, which has no joints; leave them out`);
       return undefined;
     }
     if (stated) return this.#named(stated, `observations.${shown(name)} of the overrides`);
-    return term === 'previousAction' ? this.#acting : this.#joints;
+    return term === 'previousAction' ? this.#acting : this.#jointsAtHand(of);
   }
 
   #perNumber(name: string, stated: number | readonly number[], width: number): readonly number[] | undefined {
@@ -369,6 +406,11 @@ class Planner {
     return fit;
   }
 }
+
+const byJoints: ReadonlyArray<ObservationTerm['name']> = ['jointPosition', 'jointVelocity', 'previousAction'];
+
+/** What a term is of if not of all joints: where a wheel stands says nothing, how fast it turns a lot. */
+const onlyOf = (term: ObservationTerm['name']): 'legs' | 'wheels' => (term === 'jointPosition' ? 'legs' : 'wheels');
 
 const bounded = (value: number): number => Math.min(1e9, Math.max(-1e9, value));
 

@@ -1,12 +1,13 @@
-import { isWheel, type JointName } from '../../robot/joints.ts';
+import { isWheel } from '../../robot/joints.ts';
 import type { Robot } from '../../robot/robot.ts';
 import type { ManifestDraft } from '../manifest.ts';
 import { observationSize, termWidth } from '../manifest-terms.ts';
 import type { PolicyMetadata } from './metadata.ts';
-import { jointNamed, observationTable } from './names.ts';
+import { observationTable } from './names.ts';
 import { narrowTerms, type OpenTerm } from './open-terms.ts';
 import type { Overrides } from './overrides.ts';
 import { shown } from './shown.ts';
+import { type Joint, readJoints } from './their-joints.ts';
 
 export interface PlanInput {
   readonly metadata: PolicyMetadata;
@@ -30,18 +31,6 @@ export interface ImportPlan {
 
 type ObservationTerm = ManifestDraft['observation']['terms'][number];
 type ActionTerm = ManifestDraft['action']['terms'][number];
-
-/** ours = sign · theirs + zero */
-interface Joint {
-  readonly theirs: string;
-  readonly name: JointName;
-  readonly sign: 1 | -1;
-  readonly zero: number;
-  /** in their coordinate [rad] */
-  readonly byDefault: number;
-  readonly stiffness: number | undefined;
-  readonly damping: number | undefined;
-}
 
 /** Decisions a second of mjlab's and Isaac Lab's locomotion tasks; taken where nothing says otherwise [Hz]. */
 const USUAL_RATE = 50;
@@ -70,7 +59,7 @@ class Planner {
   constructor(input: PlanInput) {
     this.#input = input;
     this.#unknownKeys();
-    this.#joints = this.#readJoints();
+    this.#joints = readJoints(input, this);
     const { actionJoints } = input.overrides;
     this.#acting = actionJoints ? this.#named(actionJoints, 'actionJoints of the overrides') : this.#joints;
   }
@@ -163,45 +152,6 @@ class Planner {
     check('joints', overrides.joints, joints);
     check('actions', overrides.actions, joints);
     check('observations', overrides.observations, overrides.observationNames ?? metadata.observationNames);
-  }
-
-  #readJoints(): readonly Joint[] {
-    const { metadata, overrides, robot } = this.#input;
-    const names = overrides.jointNames ?? metadata.jointNames;
-    if (!names) {
-      this.reasons.push('joints: the model has no joint_names; state jointNames in --overrides');
-      return [];
-    }
-    const list = (key: string, values: readonly number[] | undefined): readonly number[] | undefined => {
-      if (!values || values.length === names.length) return values;
-      this.reasons.push(
-        `joints: ${key} has ${values.length} numbers for ${names.length} joints; export the model again`,
-      );
-      return undefined;
-    };
-    const byDefault = list('default_joint_pos', metadata.defaultJointPos);
-    const stiffness = list('joint_stiffness', metadata.jointStiffness);
-    const damping = list('joint_damping', metadata.jointDamping);
-    if (!metadata.jointStiffness && overrides.gains === 'trained') this.assumed.push('gains: those of the robot file');
-    if (!metadata.defaultJointPos) this.assumed.push('default_joint_pos: 0 for every joint');
-    const joints = names.flatMap((theirs, at): Joint[] => {
-      const stated = Object.hasOwn(overrides.joints, theirs) ? overrides.joints[theirs] : jointNamed(theirs);
-      if (stated === undefined) {
-        this.reasons.push(
-          `joints: ${shown(theirs)} is no joint of ${robot.name}; say which one it is under joints in --overrides`,
-        );
-        return [];
-      }
-      const whole = typeof stated === 'string' ? { name: stated, sign: 1 as const, zero: 0 } : stated;
-      return [
-        { theirs, ...whole, byDefault: byDefault?.[at] ?? 0, stiffness: stiffness?.[at], damping: damping?.[at] },
-      ];
-    });
-    const ours = joints.map(({ name }) => name);
-    const twice = joints.find(({ name }, at) => ours.indexOf(name) !== at);
-    if (twice)
-      this.reasons.push(`joints: ${shown(twice.theirs)} is ${twice.name}, and so is another one; see --overrides`);
-    return joints;
   }
 
   #named(names: readonly string[], where: string): readonly Joint[] {

@@ -146,11 +146,38 @@ describe('a policy of joints on the twin', () => {
     expect([...one.tripped.keys()].filter((id) => id !== 'wheel-slip')).toEqual([]);
   });
 
+  const bend: JointPolicy['fault'] = (action) => {
+    for (const joint of [0, 1, 2, 3]) action[joint] = (action[joint] ?? 0) + (joint % 2 ? -0.2 : 0.12);
+  };
+
+  it('is braked, let go and stopped as any other, with the legs wherever it has put them', async () => {
+    const { one, policy } = await standing();
+    policy.fault = bend;
+    await one.runTurns(1.5);
+    const bent = one.loop.ticks.at(-1)?.command.legPosition ?? stance;
+    const from = one.loop.ticks.length;
+    await one.loop.control.shutDown(async () => {});
+    await one.runTurns(0.3);
+    expect(one.loop.control.safety.robotState).toBe('braking');
+    // The motor controller holds the legs where the last command that drove has put them.
+    const held = one.loop.ticks.at(-1)?.sensors.legPosition ?? stance;
+    for (const joint of [0, 1, 2, 3] as const) expect(Math.abs(held[joint] - bent[joint])).toBeLessThan(0.12);
+    await one.runTurns(1.2);
+    expect(one.loop.control.safety.robotState).toBe('limp');
+    void one.loop.control.estop('a test');
+    await one.runTurns(0.1);
+    expect(one.sim.mcu.state).toBe('estopped');
+    judge(one);
+    for (const { command, controller } of one.loop.ticks.slice(from + 1)) {
+      expect(controller).not.toBe('policy');
+      expect(command.requestedState).not.toBe('active');
+      expect(command.wheelTorque).toEqual([0, 0]);
+    }
+  });
+
   it('that answers NaN for one joint is out, and the balancer stands with the legs back in their stance', async () => {
     const { one, policy } = await standing();
-    policy.fault = (action) => {
-      for (const joint of [0, 1, 2, 3]) action[joint] = (action[joint] ?? 0) + (joint % 2 ? -0.2 : 0.12);
-    };
+    policy.fault = bend;
     await one.runTurns(1.5);
     const bent = one.loop.ticks.at(-1)?.command.legPosition ?? stance;
     expect(Math.abs(bent[1] - stance[1])).toBeGreaterThan(0.1);

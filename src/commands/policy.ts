@@ -5,6 +5,7 @@ import { vetBundle } from '../policy/vet.ts';
 import { loadRobot } from '../robot/robot.ts';
 import { findConfig, withConfig } from './context.ts';
 import { say, sayJson } from './output.ts';
+import { registerPolicyImport } from './policy-import.ts';
 
 interface VerifyOptions {
   config?: string;
@@ -22,6 +23,7 @@ export function registerPolicy(program: Command): void {
     .option('--trust <file>', "trusted keys, in place of the configuration's")
     .option('--json', 'print one JSON object as the last line')
     .action(verify);
+  registerPolicyImport(policy);
 }
 
 async function verify(folder: string, options: VerifyOptions): Promise<void> {

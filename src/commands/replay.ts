@@ -46,7 +46,7 @@ async function replay(paths: readonly string[], options: Options): Promise<void>
   const instead = options.policy === undefined ? undefined : await policyFrom(options.policy);
   // Policies remember what they saw: the run with another one in it has its own.
   const others = instead ? await policiesIn(folders) : policies;
-  const trial = instead && new PolicyTrial(instead.hash, instead.torqueScale);
+  const trial = instead && new PolicyTrial(instead.hash, instead.torqueScale, instead.joints === undefined);
 
   const runs = new Map<bigint, Replayed>();
   const begin = (boot: bigint): Replayed => {

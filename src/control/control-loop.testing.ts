@@ -4,7 +4,7 @@ import type { Row } from '../messages/row.ts';
 import type { Hello } from '../protocol/messages.gen.ts';
 import { loadRobot } from '../robot/robot.ts';
 import { Controllers } from './controllers/controllers.ts';
-import type { FakePolicy } from './controllers/policy-runner.testing.ts';
+import type { PolicyRunner } from './controllers/policy-runner.ts';
 import { FrameSource } from './decode.ts';
 import { Estimator } from './estimate.ts';
 import { OperatorWatch } from './facts/operator-watch.ts';
@@ -24,7 +24,7 @@ export const clock = {
   wallOffset: 0,
 };
 /** What the controllers find when a mode begins; shared by all loops of a test file. */
-export const policies = new Map<string, FakePolicy>();
+export const policies = new Map<string, PolicyRunner>();
 let controllers: Controllers | undefined;
 
 const standing: ArmedMode = { task: 'standing-still', controller: 'balancer' };

@@ -82,6 +82,7 @@ export class Estimator {
       pitchRate,
       yaw: yawOf(attitude),
       yawRate: gyro[2],
+      attitude,
       attitudeNorm: Math.hypot(attitude.w, attitude.x, attitude.y, attitude.z),
       specificForce: Math.hypot(...acceleration),
       gravityError: angleBetween(up, acceleration),
@@ -91,7 +92,8 @@ export class Estimator {
       wheelSpeed: Math.max(...sensors.wheelVelocity.map(Math.abs)),
     };
     // The accelerometer is only looked at: a robot in free fall still balances by its gyro.
-    const { gravityError: _, ...needed } = estimate;
+    // The attitude's numbers are all in its norm.
+    const { gravityError: _, attitude: __, ...needed } = estimate;
     return { ...estimate, finite: Object.values(needed).every(Number.isFinite) };
   }
 

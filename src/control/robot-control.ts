@@ -2,6 +2,7 @@ import { type Observable, Subject } from 'rxjs';
 import type { ArmedMode, Mode } from '../messages/mode.ts';
 import type { Refusal } from '../messages/requests.ts';
 import type { TapedOrder } from '../messages/tape.ts';
+import type { LegVector } from '../robot/joints.ts';
 import type { Robot } from '../robot/robot.ts';
 import { robotForTask } from '../robot/task-limits.ts';
 import { armingChecks, type ControllerInfo, momentChecks } from '../safety/arming.ts';
@@ -78,6 +79,8 @@ export class RobotControl {
   #latest: Facts = NO_FACTS;
   readonly #blend: Blend;
   #torque: readonly [number, number] = [0, 0];
+  /** set-points of the latest command, if it drove */
+  #legs: LegVector | undefined;
   #halts = 0;
   #orders = 0;
   #echoedAt = Number.NEGATIVE_INFINITY;
@@ -137,6 +140,7 @@ export class RobotControl {
       safety: this.#safety,
       latest: this.#latest,
       torque: this.#torque,
+      legs: this.#legs,
       blend: this.#blend.remember(),
       facts: this.facts.remember(),
     };
@@ -146,6 +150,7 @@ export class RobotControl {
     this.#safety = memory.safety;
     this.#latest = memory.latest;
     this.#torque = memory.torque;
+    this.#legs = memory.legs;
     this.#blend.recall(memory.blend);
     this.facts.recall(memory.facts);
     // A snapshot is taken as a frame is answered: what comes next finds one that has just been seen.
@@ -168,6 +173,8 @@ export class RobotControl {
         robotState: this.#safety.robotState,
         request: blended.request,
         previous: this.#torque,
+        previousLegs: this.#legs,
+        measuredLegs: decided.sensors.hasLegs ? decided.sensors.legPosition : undefined,
         dt,
         session: session.nonce,
         answers: decided.wireSequence,
@@ -175,6 +182,7 @@ export class RobotControl {
       ofTask,
     );
     this.#torque = command.wheelTorque;
+    this.#legs = running ? command.legPosition : undefined;
     return {
       ...decided,
       command,

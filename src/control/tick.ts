@@ -1,6 +1,7 @@
 import type { ControllerKind } from '../messages/row.ts';
 import type { RobotState } from '../messages/states.ts';
 import type { Sensors } from '../protocol/messages.gen.ts';
+import type { Quaternion } from '../robot/kinematics.ts';
 import type { TaskName, TaskState } from '../robot/tasks/task.ts';
 import type { SafeCommand, TorqueRequest } from '../safety/guard.ts';
 
@@ -41,6 +42,8 @@ export interface Estimate {
   readonly pitchRate: number;
   readonly yaw: number;
   readonly yawRate: number;
+  /** body to world */
+  readonly attitude: Quaternion;
   /** length of the attitude quaternion, 1 if it is a rotation */
   readonly attitudeNorm: number;
   /** length of the accelerometer's vector [m/s²] */

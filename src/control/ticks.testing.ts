@@ -25,6 +25,7 @@ export const restEstimate: Estimate = {
   pitchRate: 0,
   yaw: 0,
   yawRate: 0,
+  attitude: { w: 1, x: 0, y: 0, z: 0 },
   attitudeNorm: 1,
   specificForce: 9.81,
   gravityError: 0,

@@ -54,7 +54,22 @@ function transitionBetween(before: Actuated, after: Actuated, context: RowContex
     done,
     timeout: !done && (before.lastStep || before.episode !== after.episode),
     measured: sensors.hasWheelTorque,
+    ...(before.request.legs && { joints: jointsOf(before, sensors) }),
   };
+}
+
+/** For each of `jointNames` what was asked for, commanded and measured, see `Row`. */
+function jointsOf({ request, command }: Actuated, sensors: Actuated['sensors']): number[] {
+  const { total, steering, legs = [] } = request;
+  return [
+    ...command.legPosition.map((commanded, joint) => legs[joint] ?? commanded),
+    total / 2 + steering,
+    total / 2 - steering,
+    ...command.legPosition,
+    ...command.wheelTorque,
+    ...sensors.legPosition,
+    ...sensors.wheelTorqueApplied,
+  ];
 }
 
 /** commands → (s, a, r, s') rows; a row is complete when the frame after it has come */

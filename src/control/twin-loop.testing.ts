@@ -66,6 +66,14 @@ export class TwinLoop {
     }
   }
 
+  /** As `run`, for policies, which answer in a later turn of the event loop. */
+  async runTurns(seconds: number): Promise<void> {
+    for (let step = 0; step < seconds * 1000; step++) {
+      this.run(0.001);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
   #frame(bytes: Uint8Array): void {
     const { control, operator, tap } = this.loop;
     this.#beats += 1;

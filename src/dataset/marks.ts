@@ -29,6 +29,13 @@ export const MARKS = [
   'not-held',
   /** state and next state are not consecutive samples: rows between them were dropped by the loader of a log */
   'not-adjacent',
+  /** the guard's limits of the legs acted: their range, their speed, their torque, the axle's place under the body */
+  'leg-position',
+  'leg-speed',
+  'leg-torque',
+  'leg-balance',
+  /** a policy moved the legs, which neither state nor action of the tasks tell of */
+  'legs-moved',
 ] as const;
 export type Mark = (typeof MARKS)[number];
 

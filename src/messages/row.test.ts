@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { anyRow } from './row.testing.ts';
-import { decodeRow, encodeRow, MAX_OBSERVATION, ROW_BYTES, type Row } from './row.ts';
+import { decodeRow, encodeRow, OBSERVATION_FIELD, ROW_BYTES, ROW_JOINTS, type Row } from './row.ts';
 
 /** What single precision leaves of a row. */
 const rounded = (row: Row): Row => {
@@ -12,6 +12,7 @@ const rounded = (row: Row): Row => {
     state: floats(row.state),
     nextState: floats(row.nextState),
     observation: floats(row.observation),
+    ...(row.joints && { joints: floats(row.joints) }),
     requestedTorque: fround(row.requestedTorque),
     commandedTorque: fround(row.commandedTorque),
     appliedTorque: fround(row.appliedTorque),
@@ -35,7 +36,7 @@ const plain: Row = {
   limits: 11,
   state: [12, 13, 14, 15],
   nextState: [16, 17, 18, 19],
-  observation: Array.from({ length: MAX_OBSERVATION }, (_, index) => 20 + index),
+  observation: Array.from({ length: OBSERVATION_FIELD }, (_, index) => 20 + index),
   requestedTorque: 36,
   commandedTorque: 37,
   appliedTorque: 38,
@@ -62,9 +63,10 @@ describe('an encoded row', () => {
   it('comes back from the middle of other bytes, at any offset', () => {
     fc.assert(
       fc.property(anyRow, fc.nat(9), (row, offset) => {
-        const larger = new Uint8Array(ROW_BYTES + 20).fill(0xa5);
-        larger.set(encodeRow(row), offset);
-        expect(decodeRow(larger.subarray(offset, offset + ROW_BYTES))).toEqual(rounded(row));
+        const bytes = encodeRow(row);
+        const larger = new Uint8Array(bytes.length + 20).fill(0xa5);
+        larger.set(bytes, offset);
+        expect(decodeRow(larger.subarray(offset, offset + bytes.length))).toEqual(rounded(row));
       }),
     );
   });
@@ -77,9 +79,46 @@ describe('an encoded row', () => {
     const u32 = Array.from({ length: 4 }, (_, index) => view.getUint32(56 + 4 * index, true));
     const f32 = Array.from({ length: 30 }, (_, index) => view.getFloat32(72 + 4 * index, true));
     expect([...u64, ...u32, ...f32]).toEqual(Array.from({ length: 41 }, (_, index) => index + 1));
-    expect([...bytes.subarray(192)]).toEqual([2, 0, 0, 0, 0, 0, MAX_OBSERVATION, 0]);
-    expect(bytes.length).toBe(200);
-    expect(ROW_BYTES).toBe(200);
+    // Then two lists of nothing.
+    expect([...bytes.subarray(192)]).toEqual([3, 0, 0, 0, 0, 0, OBSERVATION_FIELD, 0, ...Array(8).fill(0)]);
+    expect(bytes.length).toBe(208);
+    expect(ROW_BYTES).toBe(208);
+  });
+
+  it('has the rest of a long observation and the joints behind its fields', () => {
+    const observation = Array.from({ length: 22 }, (_, index) => 20 + index);
+    const joints = Array.from({ length: ROW_JOINTS }, (_, index) => 100 + index);
+    const bytes = encodeRow({ ...plain, observation, joints });
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    expect(bytes.length).toBe(208 + 4 * (6 + ROW_JOINTS));
+    expect([view.getUint32(200, true), view.getUint32(204 + 4 * 6, true)]).toEqual([6, ROW_JOINTS]);
+    expect([view.getFloat32(204, true), view.getFloat32(208 + 4 * 6, true)]).toEqual([36, 100]);
+    expect(decodeRow(bytes)).toEqual({ ...plain, observation, joints });
+    for (const [offset, value] of [
+      [200, 5],
+      [200, 0xffffffff],
+      [204 + 4 * 6, 17],
+      [198, 23],
+    ] as const) {
+      const wrong = bytes.slice();
+      if (offset === 198) wrong[offset] = value;
+      else new DataView(wrong.buffer).setUint32(offset, value, true);
+      expect(decodeRow(wrong), `${value} at ${offset}`).toBeUndefined();
+    }
+  });
+
+  it('of the layout before, which has no lists, is still read', () => {
+    fc.assert(
+      fc.property(anyRow, (any) => {
+        const { joints: _, ...short } = any;
+        const row = { ...short, observation: any.observation.slice(0, OBSERVATION_FIELD) };
+        const bytes = encodeRow(row).slice(0, 200);
+        bytes[192] = 2;
+        expect(decodeRow(bytes)).toEqual(rounded(row));
+        bytes[198] = OBSERVATION_FIELD + 1;
+        expect(decodeRow(bytes)).toBeUndefined();
+      }),
+    );
   });
 
   it('gives the bytes of an observation that is not there no value', () => {
@@ -101,7 +140,7 @@ describe('bytes that are no row', () => {
     ['a task that does not exist', 193, 2],
     ['a robot state that does not exist', 194, 5],
     ['a controller that does not exist', 195, 3],
-    ['an observation longer than there is room for', 198, MAX_OBSERVATION + 1],
+    ['an observation longer than there is room for', 198, OBSERVATION_FIELD + 1],
   ])('are not taken when they name %s', (_what, offset, value) => {
     const bytes = encodeRow(plain);
     expect(decodeRow(bytes)).toBeDefined();

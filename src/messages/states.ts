@@ -21,6 +21,10 @@ export const LIMITS = [
   'policy-late',
   'blend',
   'exploration',
+  'leg-position',
+  'leg-speed',
+  'leg-torque',
+  'leg-balance',
 ] as const;
 export const limitSchema = z.enum(LIMITS);
 export type Limit = z.output<typeof limitSchema>;

@@ -1,5 +1,5 @@
 import { createHash, type KeyObject } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EdgeError, messageOf } from '../errors.ts';
 import { domains, sign } from '../keys/signature.ts';
@@ -33,6 +33,13 @@ export function completeManifest(draft: ManifestDraft, model: Uint8Array): Manif
   );
 }
 
+/** Writes a bundle that says by its missing signature that nobody has released it. @throws as `writeBundle` */
+export function writeUnsignedBundle(directory: string, draft: ManifestDraft, model: Uint8Array): Manifest {
+  const manifest = completeManifest(draft, model);
+  writeFiles(directory, { model, manifest: formatManifest(manifest) });
+  return manifest;
+}
+
 /**
  * Writes a signed bundle. The signature is over the manifest's exact bytes, which name the model's sha256. The same input
  * gives the same bytes.
@@ -48,11 +55,20 @@ export function writeBundle(
   const manifest = completeManifest(draft, model);
   const text = formatManifest(manifest);
   const signature = sign(domains.bundle, Buffer.from(text), privateKey);
+  writeFiles(directory, { model, manifest: text, signature: `${JSON.stringify(signature)}\n` });
+  return manifest;
+}
+
+/** A file that is not given does not stay from an earlier bundle either. */
+function writeFiles(directory: string, contents: Partial<Record<keyof typeof bundleFiles, Uint8Array | string>>): void {
   try {
     mkdirSync(directory, { recursive: true });
-    writeFileSync(join(directory, bundleFiles.model.name), model);
-    writeFileSync(join(directory, bundleFiles.manifest.name), text);
-    writeFileSync(join(directory, bundleFiles.signature.name), `${JSON.stringify(signature)}\n`);
+    for (const kind of ['model', 'manifest', 'signature'] as const) {
+      const path = join(directory, bundleFiles[kind].name);
+      const content = contents[kind];
+      if (content === undefined) rmSync(path, { force: true });
+      else writeFileSync(path, content);
+    }
   } catch (error) {
     throw new EdgeError(
       'fileUnreadable',
@@ -60,5 +76,4 @@ export function writeBundle(
       'choose a folder that you may write to',
     );
   }
-  return manifest;
 }

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { modelsDirectory } from '../robot/robot.ts';
 import { formatManifest, observationSize, parseManifest, policyHash } from './manifest.ts';
+import { jointTermsOf, seesBody } from './manifest-terms.ts';
 
 const path = join(modelsDirectory, 'policies', 'standing-still-balancer', 'manifest.json');
 const text = readFileSync(path, 'utf8');
@@ -51,6 +52,91 @@ describe('manifest.json', () => {
     const problems = problemsOf(changes);
     expect(problems).toHaveLength(1);
     expect(problems[0]?.startsWith(`${key}: `)).toBe(true);
+  });
+
+  const legs = { name: 'hipLeft', kind: 'position', scale: 0.25, offset: 1, clip: [0.8, 1.2] };
+  const left = { name: 'wheelLeft', kind: 'velocity', scale: 100, damping: 0.05 };
+  const right = { name: 'wheelRight', kind: 'torque', scale: 1.5 };
+  const terms = [
+    { name: 'jointPosition', joints: ['hipLeft', 'kneeLeft'], offset: [1, -1.5], scale: 2, history: 3 },
+    { name: 'jointVelocity', joints: ['wheelLeft'] },
+    {
+      name: 'projectedGravity',
+      clip: [
+        [-1, 1],
+        [-0.5, 0.5],
+        [-1, 0],
+      ],
+      range: [-1, 1],
+    },
+    { name: 'previousAction', joints: ['wheelLeft', 'wheelRight'] },
+    { name: 'previousAction' },
+    { name: 'attitude' },
+  ];
+
+  it('may be of a policy of joints, with vectors and a history for each term', () => {
+    const text = JSON.stringify({ ...good, observation: { terms }, action: { terms: [legs, left, right] } });
+    const parsed = parseManifest(text);
+    if (!parsed.ok) throw new Error(parsed.problems.join('\n'));
+    const { observation, action } = parsed.manifest;
+    expect(observationSize(observation)).toBe(3 * 2 + 1 + 3 + 2 + 1 + 4);
+    expect(seesBody(observation)).toBe(true);
+    expect(seesBody(good.observation)).toBe(false);
+    expect(jointTermsOf(action)?.map(({ name }) => name)).toEqual(['hipLeft', 'wheelLeft', 'wheelRight']);
+    const again = parseManifest(formatManifest(parsed.manifest));
+    expect(again).toEqual(parsed);
+  });
+
+  it.each<[string, object, string]>([
+    ['joints of none', { observation: { terms: [{ name: 'jointPosition' }] } }, 'observation.terms.0.joints'],
+    [
+      'joints of gravity',
+      { observation: { terms: [{ name: 'projectedGravity', joints: ['hipLeft'] }] } },
+      'observation.terms.0.joints',
+    ],
+    [
+      'a joint twice',
+      { observation: { terms: [{ name: 'jointVelocity', joints: ['hipLeft', 'hipLeft'] }] } },
+      'observation.terms.0.joints',
+    ],
+    [
+      'an unknown joint',
+      { observation: { terms: [{ name: 'jointVelocity', joints: ['tail'] }] } },
+      'observation.terms.0.joints.0',
+    ],
+    [
+      'scales for others',
+      { observation: { terms: [{ name: 'attitude', scale: [1, 2] }] } },
+      'observation.terms.0.scale',
+    ],
+    [
+      'clips for others',
+      { observation: { terms: [{ name: 'attitude', clip: [[0, 1]] }] } },
+      'observation.terms.0.clip',
+    ],
+    ['two histories', { observation: { terms: [{ name: 'v', history: 2 }], history: 2 } }, 'observation.history'],
+    ['one wheel', { action: { terms: [legs, left] } }, 'action.terms'],
+    ['a wheel twice', { action: { terms: [left, right, right] } }, 'action.terms'],
+    ['a joint beside the total', { action: { terms: [{ name: 'wheelTorque', scale: 1 }, legs] } }, 'action.terms'],
+    ['torque for a leg', { action: { terms: [{ ...legs, kind: 'torque' }, left, right] } }, 'action.terms.0.kind'],
+    [
+      'a place for a wheel',
+      { action: { terms: [left, { name: 'wheelRight', kind: 'position' }] } },
+      'action.terms.1.kind',
+    ],
+    [
+      'a velocity without damping',
+      { action: { terms: [right, { name: 'wheelLeft', kind: 'velocity' }] } },
+      'action.terms.1.damping',
+    ],
+    ['damping without a velocity', { action: { terms: [left, { ...right, damping: 1 }] } }, 'action.terms.1.damping'],
+  ])('is refused with %s, which is named', (_name, changes, key) => {
+    const problems = problemsOf(changes);
+    expect(problems.length).toBeGreaterThan(0);
+    expect(
+      problems.every((problem) => problem.startsWith(`${key}: `)),
+      problems.join(),
+    ).toBe(true);
   });
 
   it('names every problem, and never throws', () => {

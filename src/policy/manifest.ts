@@ -1,46 +1,8 @@
 import { z } from 'zod';
 import { taskNames } from '../robot/tasks/tasks.ts';
+import { actionSchema, observationSchema } from './manifest-terms.ts';
 
-/**
- * What one number of the observation is. x [m], v [m/s], pitch [rad], pitchRate [rad/s] as in the task's state;
- * targetVelocity [m/s]; previousAction: what was really sent last, in units of the action.
- */
-export const observationNames = ['x', 'v', 'pitch', 'pitchRate', 'targetVelocity', 'previousAction'] as const;
-export type ObservationName = (typeof observationNames)[number];
-
-const observationTermSchema = z.strictObject({
-  name: z.enum(observationNames),
-  /** the observation is clip((raw − offset) · scale) */
-  scale: z.number().default(1),
-  offset: z.number().default(0),
-  clip: z
-    .tuple([z.number(), z.number()])
-    .refine(([low, high]) => low < high, { error: 'must rise' })
-    .nullable()
-    .default(null),
-  /** least and greatest raw value in the data that the policy was trained on, with what its author allows beyond */
-  range: z
-    .tuple([z.number(), z.number()])
-    .refine(([low, high]) => low < high, { error: 'must rise' })
-    .optional(),
-});
-
-const observationSchema = z.strictObject({
-  terms: z
-    .array(observationTermSchema)
-    .min(1)
-    .refine((terms) => new Set(terms.map((term) => term.name)).size === terms.length, {
-      error: 'a term stands here twice',
-    }),
-  /** so many latest observations, one after the other, oldest first */
-  history: z.int().min(1).max(64).default(1),
-});
-export type ObservationSpec = z.output<typeof observationSchema>;
-
-const actionSchema = z.strictObject({
-  /** action 1 is this total torque of both wheels [N·m] */
-  terms: z.tuple([z.strictObject({ name: z.literal('wheelTorque'), scale: z.number().positive() })]),
-});
+export { type ObservationName, type ObservationSpec, observationNames, observationSize } from './manifest-terms.ts';
 
 /** How the policy came about, as far as is known; null where it is not. More may stand beside it. */
 const trainingSchema = z.looseObject({
@@ -97,11 +59,6 @@ export type Manifest = z.output<typeof manifestSchema>;
 
 /** A manifest before its model is known; defaults may be left out. */
 export type ManifestDraft = Omit<z.input<typeof manifestSchema>, 'model'>;
-
-/** Length of the observation vector. */
-export function observationSize({ terms, history }: Pick<ObservationSpec, 'terms' | 'history'>): number {
-  return terms.length * history;
-}
 
 /** First eight bytes of the model's sha256, as rows carry it. */
 export function policyHash(manifest: Manifest): bigint {

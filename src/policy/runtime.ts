@@ -6,6 +6,12 @@ import { type GoldenPair, type Manifest, observationSize } from './manifest.ts';
 export const inputName = 'observation';
 export const outputName = 'action';
 
+/** Of a model's one input and its one output. */
+interface Names {
+  readonly input: string;
+  readonly output: string;
+}
+
 export interface Latency {
   readonly p50Us: number;
   readonly p99Us: number;
@@ -20,24 +26,38 @@ export class PolicySession {
   readonly #input: Float32Array;
   readonly #feeds: Readonly<Record<string, Tensor>>;
   readonly #actionSize: number;
+  readonly #output: string;
 
-  private constructor(session: InferenceSession, input: Tensor, memory: Float32Array, actionSize: number) {
+  private constructor(
+    session: InferenceSession,
+    input: Tensor,
+    memory: Float32Array,
+    actionSize: number,
+    names: Names,
+  ) {
     this.#session = session;
     this.#input = memory;
-    this.#feeds = { [inputName]: input };
+    this.#feeds = { [names.input]: input };
+    this.#output = names.output;
     this.#actionSize = actionSize;
   }
 
   /**
    * @param model bytes of the ONNX model; those that were vetted, not those that a path leads to by now
+   * @param names of a model that is not a bundle's
    * @throws EdgeError `modelInvalid` when ONNX Runtime does not take it
    */
-  static async open(model: Uint8Array, observationSize: number, actionSize: number): Promise<PolicySession> {
+  static async open(
+    model: Uint8Array,
+    observationSize: number,
+    actionSize: number,
+    names: Names = { input: inputName, output: outputName },
+  ): Promise<PolicySession> {
     const { InferenceSession, Tensor } = await onnxRuntime();
     const memory = new Float32Array(observationSize);
     try {
       const session = await InferenceSession.create(model, sessionOptions);
-      return new PolicySession(session, new Tensor('float32', memory, [1, observationSize]), memory, actionSize);
+      return new PolicySession(session, new Tensor('float32', memory, [1, observationSize]), memory, actionSize, names);
     } catch (error) {
       throw new EdgeError(
         'modelInvalid',
@@ -57,7 +77,7 @@ export class PolicySession {
       );
     }
     this.#input.set(observation);
-    const { [outputName]: action } = await this.#session.run(this.#feeds);
+    const { [this.#output]: action } = await this.#session.run(this.#feeds);
     const data = action?.data;
     if (!(data instanceof Float32Array) || data.length !== this.#actionSize) {
       throw new EdgeError(

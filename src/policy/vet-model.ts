@@ -25,6 +25,17 @@ export function modelReasons(model: Uint8Array, manifest: Manifest): string[] {
   } catch (error) {
     return [`model: ${messageOf(error)}`];
   }
+  const reasons = graphReasons(found);
+  if (found.opset !== manifest.model.opset) {
+    reasons.push(`model: operator set ${found.opset}, the manifest says ${manifest.model.opset}`);
+  }
+  reasons.push(...shapeReasons('input', found.inputs, inputName, observationSize(manifest.observation)));
+  reasons.push(...shapeReasons('output', found.outputs, outputName, manifest.action.terms.length));
+  return reasons;
+}
+
+/** What no policy may have, whatever it computes; empty if it has nothing of it. */
+export function graphReasons(found: ModelInspection): string[] {
   const reasons: string[] = [];
   if (!found.isSingleGraph) reasons.push('graph: the model does not state exactly one graph of tensors');
   if (found.hasSubgraphs) reasons.push('graph: the model has subgraphs (branches or loops)');
@@ -35,11 +46,6 @@ export function modelReasons(model: Uint8Array, manifest: Manifest): string[] {
     if (domain === '' && allowedOperators.has(type)) continue;
     reasons.push(`operators: ${domain === '' ? '' : `${domain}:`}${type} is not allowed in a policy`);
   }
-  if (found.opset !== manifest.model.opset) {
-    reasons.push(`model: operator set ${found.opset}, the manifest says ${manifest.model.opset}`);
-  }
-  reasons.push(...shapeReasons('input', found.inputs, inputName, observationSize(manifest.observation)));
-  reasons.push(...shapeReasons('output', found.outputs, outputName, manifest.action.terms.length));
   return reasons;
 }
 

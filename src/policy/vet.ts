@@ -3,6 +3,7 @@ import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { domains, verify } from '../keys/signature.ts';
 import type { TrustStore } from '../keys/trust-store.ts';
+import { isWheel } from '../robot/joints.ts';
 import type { Robot } from '../robot/robot.ts';
 import { bundleFiles, sha256 } from './bundle.ts';
 import { type Manifest, parseManifest } from './manifest.ts';
@@ -90,12 +91,18 @@ export async function vetBundle(
   return { ok: bundle !== undefined, id: manifest?.id ?? basename(directory), manifest, reasons, bundle };
 }
 
-function manifestReasons(manifest: Manifest, robot: Robot, now: number): string[] {
+/** What speaks against a manifest on this robot, whoever signed it. */
+export function manifestReasons(manifest: Manifest, robot: Robot, now: number): string[] {
   const reasons: string[] = [];
   if (manifest.robot !== robot.name) reasons.push(`robot: made for "${manifest.robot}", this is "${robot.name}"`);
   // Time is asked as "is it still good?": a clock that is no number must not pass for an early one.
   if (!(now < Date.parse(manifest.expires))) reasons.push(`expired: on ${manifest.expires}`);
-  for (const { scale } of manifest.action.terms) {
+  for (const { name, scale } of manifest.action.terms) {
+    if (name !== 'wheelTorque') {
+      if (isWheel(name) || robot.legs.motion) continue;
+      reasons.push(`action: it moves ${name}, and the robot file has no legs.motion that lets a policy do so`);
+      continue;
+    }
     if (scale <= robot.policy.torqueScale) continue;
     reasons.push(`action: scale ${scale} N·m is above the robot's policy.torqueScale ${robot.policy.torqueScale} N·m`);
   }

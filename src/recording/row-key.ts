@@ -1,4 +1,4 @@
-import { type FieldType, ROW_BYTES, ROW_LAYOUT, ROW_LAYOUT_VERSION } from '../messages/row.ts';
+import { type FieldType, looksLikeRow, ROW_LAYOUT } from '../messages/row.ts';
 import { ROBOT_STATES } from '../messages/states.ts';
 import type { TaskName } from '../robot/tasks/task.ts';
 import { taskNames } from '../robot/tasks/tasks.ts';
@@ -23,7 +23,6 @@ const BOOT = at('boot');
 const SEQUENCE = at('sequence');
 const WALL = at('wallNs');
 const MONOTONIC = at('monotonicNs');
-const LAYOUT = at('layout');
 const TASK = at('task');
 const STATE = at('robotState');
 const DONE = at('done');
@@ -49,7 +48,7 @@ export interface RowGlance extends RowKey {
  * @returns `undefined` when the bytes are not a row of the layout that this program knows
  */
 export function peekRow(bytes: Uint8Array): RowGlance | undefined {
-  if (bytes.length !== ROW_BYTES || bytes[LAYOUT] !== ROW_LAYOUT_VERSION) return undefined;
+  if (!looksLikeRow(bytes)) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return {
     boot: view.getBigUint64(BOOT, true),

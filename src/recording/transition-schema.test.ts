@@ -3,7 +3,7 @@ import { MessageReader } from '@foxglove/rosmsg2-serialization';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { anyRow } from '../messages/row.testing.ts';
-import { CONTROLLER_KINDS, decodeRow, encodeRow, MAX_OBSERVATION, ROW_BYTES } from '../messages/row.ts';
+import { CONTROLLER_KINDS, decodeRow, encodeRow, OBSERVATION_FIELD, ROW_BYTES } from '../messages/row.ts';
 import { LIMITS, ROBOT_STATES } from '../messages/states.ts';
 import { taskNames } from '../robot/tasks/tasks.ts';
 import { CONDITION_IDS, conditionBit } from '../safety/failsafe-table.ts';
@@ -19,19 +19,23 @@ describe('a row as a ROS 2 message', () => {
         const theirs = reader.readMessage(cdrOfRow(bytes));
         const ours = decodeRow(bytes);
         if (ours === undefined) throw new Error('a row that cannot be decoded');
-        const { task, robotState, controller, done, timeout, measured, observation, ...plain } = ours;
+        const { task, robotState, controller, done, timeout, measured, observation: all, joints = [], ...plain } = ours;
+        const observation = all.slice(0, OBSERVATION_FIELD);
+        const rest = all.slice(OBSERVATION_FIELD);
         for (const [name, value] of Object.entries(plain)) {
           const field = theirs[rosFieldName(name)];
           expect([name, field instanceof Float32Array ? Array.from(field) : field]).toEqual([name, value]);
         }
         expect(Array.from(theirs.observation as Float32Array).slice(0, observation.length)).toEqual(observation);
-        expect(theirs.observation).toHaveLength(MAX_OBSERVATION);
-        expect(theirs.observation_length).toBe(observation.length);
+        expect(theirs.observation).toHaveLength(OBSERVATION_FIELD);
+        expect(Array.from(theirs.observation_rest as Float32Array)).toEqual(rest);
+        expect(Array.from(theirs.joints as Float32Array)).toEqual(joints);
+        expect(theirs.observation_length).toBe(all.length);
         expect(taskNames[theirs.task as number]).toBe(task);
         expect(ROBOT_STATES[theirs.robot_state as number]).toBe(robotState);
         expect(CONTROLLER_KINDS[theirs.controller as number]).toBe(controller);
         expect([theirs.done, theirs.timeout, theirs.measured]).toEqual([done, timeout, measured].map(Number));
-        expect(reader.lastReadByteLength()).toBe(4 + ROW_BYTES);
+        expect(reader.lastReadByteLength()).toBe(4 + bytes.length);
       }),
     );
   });

@@ -1,4 +1,11 @@
-import { CONTROLLER_KINDS, type FieldType, ROW_BYTES, ROW_LAYOUT, ROW_LAYOUT_VERSION } from '../messages/row.ts';
+import {
+  CONTROLLER_KINDS,
+  type FieldType,
+  looksLikeRow,
+  ROW_LAYOUT,
+  ROW_LAYOUT_VERSION,
+  ROW_LISTS,
+} from '../messages/row.ts';
 import { LIMITS, ROBOT_STATES } from '../messages/states.ts';
 import { taskNames } from '../robot/tasks/tasks.ts';
 import { CONDITION_IDS } from '../safety/failsafe-table.ts';
@@ -35,14 +42,15 @@ export const TRANSITION_SCHEMA = [
   ...constants('LIMIT', LIMITS),
   ...constants('CONDITION', CONDITION_IDS),
   ...fields,
+  ...ROW_LISTS.map(([name, type]) => `${ROS_TYPE[type]}[] ${rosFieldName(name)}`),
   '',
 ].join('\n');
 
 /** A row as a CDR message: a copy, so that the buffer that it came in can go. */
 export const cdrOfRow = (row: Uint8Array): Uint8Array => cdrOf(row);
 
-/** The row in a CDR message (a view of it), or `undefined` when it is not one of this layout's size. */
+/** The row in a CDR message (a view of it), or `undefined` when it is not one by its size and layout. */
 export function rowOfCdr(cdr: Uint8Array): Uint8Array | undefined {
   const row = bodyOfCdr(cdr);
-  return row?.length === ROW_BYTES ? row : undefined;
+  return row && looksLikeRow(row) ? row : undefined;
 }

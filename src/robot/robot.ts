@@ -61,6 +61,24 @@ export const robotSchema = z.strictObject({
     /** each joint */
     torqueLimit: quantity('N·m'),
     positionLimit: quantity('rad'),
+    /** what a policy may do with the legs; without it they stand in their stance whatever it says */
+    motion: z
+      .strictObject({
+        /** set-points of either hip, least and most */
+        hipLeast: quantity('rad', anyNumber),
+        hipMost: quantity('rad', anyNumber),
+        /** of either knee */
+        kneeLeast: quantity('rad', anyNumber),
+        kneeMost: quantity('rad', anyNumber),
+        /** from the hip's axis to the knee's, and from there to the wheel's */
+        thigh: quantity('m', positive),
+        shank: quantity('m', positive),
+        /** how far from where it stands under the hip in stance the axle may go: what the balancer makes good by leaning */
+        axleShift: quantity('m'),
+        /** of each set-point; the legs come back to their stance at it too */
+        speed: quantity('rad/s', positive),
+      })
+      .optional(),
   }),
   policy: z.strictObject({
     /** action 1 means this torque, total of both wheels */
@@ -179,6 +197,7 @@ export function loadRobot(nameOrPath: string): Robot {
       'a command must die before the watchdog that guards it; lower commandTimeToLive',
     );
   }
+  checkMotion(robot, path);
   for (const [task, limits] of Object.entries(robot.tasks)) {
     for (const [name, value] of Object.entries(limits)) {
       const general = robot.limits[name as keyof typeof limits];
@@ -191,6 +210,23 @@ export function loadRobot(nameOrPath: string): Robot {
     }
   }
   return { ...robot, directory: dirname(path) };
+}
+
+/** The stance must lie where a policy may put the legs, and that within what the joints can do. */
+function checkMotion({ legs }: z.output<typeof robotSchema>, path: string): void {
+  const { motion, positionLimit } = legs;
+  if (!motion) return;
+  for (const [joint, least, stance, most] of [
+    ['hip', motion.hipLeast, legs.hipStance, motion.hipMost],
+    ['knee', motion.kneeLeast, legs.kneeStance, motion.kneeMost],
+  ] as const) {
+    if (-positionLimit <= least && least <= stance && stance <= most && most <= positionLimit) continue;
+    throw new EdgeError(
+      'robotInvalid',
+      `${path}: legs.motion lets the ${joint} go from ${least} to ${most} rad, its stance is ${stance} rad, the joint's limit ±${positionLimit} rad`,
+      `set ${joint}Least and ${joint}Most round the stance and within legs.positionLimit`,
+    );
+  }
 }
 
 /** Text of the robot's MJCF. */

@@ -87,7 +87,12 @@ export class Blend {
     this.#policyHash = policyHash;
     if (!(this.#share > 0)) return { request, limits: 0 };
     return {
-      request: { total: total + this.#share * this.#total, steering: steering + this.#share * this.#steering },
+      // The legs have a speed of their own; see `guardLegs`.
+      request: {
+        ...request,
+        total: total + this.#share * this.#total,
+        steering: steering + this.#share * this.#steering,
+      },
       limits: limitBit('blend'),
     };
   }

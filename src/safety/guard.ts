@@ -1,8 +1,11 @@
 import type { RobotState } from '../messages/states.ts';
 import { limitBit } from '../messages/states.ts';
 import { shareTorque } from '../policy/heading.ts';
+import type { LegRequest } from '../policy/joint-action.ts';
 import type { Command } from '../protocol/messages.gen.ts';
+import type { LegVector } from '../robot/joints.ts';
 import type { Robot } from '../robot/robot.ts';
+import { guardLegs, stanceOf } from './leg-guard.ts';
 
 declare const safe: unique symbol;
 
@@ -15,6 +18,8 @@ export interface TorqueRequest {
   readonly total: number;
   /** added to the left wheel and taken from the right one; keeps the heading */
   readonly steering: number;
+  /** set-points of the legs, where a policy moves them [rad] */
+  readonly legs?: LegRequest | undefined;
 }
 
 export interface GuardInput {
@@ -22,6 +27,10 @@ export interface GuardInput {
   readonly request: TorqueRequest;
   /** torque of the command before, left and right [N·m] */
   readonly previous: readonly [number, number];
+  /** leg set-points of the command before, if that one drove [rad] */
+  readonly previousLegs?: LegVector | undefined;
+  /** where the legs are, if they are measured [rad] */
+  readonly measuredLegs?: LegVector | undefined;
   /** time since the command before [s]; what is not a plausible frame time is taken as none */
   readonly dt: number;
   /** the host's nonce, and the sequence of the frame that is answered */
@@ -40,7 +49,7 @@ const LONGEST_STEP = 0.02;
 
 /**
  * The last word on every command: whatever comes in, what goes out is finite, within the torque limit of each wheel and
- * within the slew limit from the command before, and drives only while `running`.
+ * within the slew limit from the command before, and drives only while `running`. For the legs see `guardLegs`.
  */
 export function guard(input: GuardInput, robot: Robot): Guarded {
   if (input.robotState !== 'running') {
@@ -64,9 +73,16 @@ export function guard(input: GuardInput, robot: Robot): Guarded {
     return clamp(reachable, robot.limits.wheelTorque);
   });
   const [left = 0, right = 0] = torque;
+  const { previousLegs, measuredLegs, request } = input;
+  const legs = guardLegs({ request: request.legs, previous: previousLegs, measured: measuredLegs, dt }, robot);
   return {
-    command: brand({ ...legs(robot), ...address(input, robot), requestedState: 'active', wheelTorque: [left, right] }),
-    limits,
+    command: brand({
+      ...held(legs.position, robot),
+      ...address(input, robot),
+      requestedState: 'active',
+      wheelTorque: [left, right],
+    }),
+    limits: limits | legs.limits,
   };
 }
 
@@ -81,7 +97,7 @@ export const REQUESTED_STATE = {
 
 function restCommand(input: GuardInput, robot: Robot): SafeCommand {
   return brand({
-    ...legs(robot),
+    ...held(stanceOf(robot), robot),
     ...address(input, robot),
     requestedState: REQUESTED_STATE[input.robotState],
     wheelTorque: [0, 0],
@@ -95,11 +111,11 @@ const address = (input: GuardInput, robot: Robot) => ({
   timeToLive: robot.timing.commandTimeToLive * 1e3,
 });
 
-/** Legs are held in stance by the MCU's own position control, in every state in which it holds them. */
-function legs(robot: Robot) {
-  const { hipStance, kneeStance, stiffness, damping } = robot.legs;
+/** Legs are held by the MCU's own position control, in every state in which it holds them. */
+function held(legPosition: LegVector, robot: Robot) {
+  const { stiffness, damping } = robot.legs;
   return {
-    legPosition: [hipStance, kneeStance, hipStance, kneeStance],
+    legPosition,
     legVelocity: [0, 0, 0, 0],
     legTorque: [0, 0, 0, 0],
     legStiffness: [stiffness, stiffness, stiffness, stiffness],

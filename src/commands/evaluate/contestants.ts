@@ -6,6 +6,7 @@ import type { PatientController } from '../../learning/evaluate-policy.ts';
 import { createBalancer } from '../../policy/balancer.ts';
 import { bundleFiles, sha256 } from '../../policy/bundle.ts';
 import { type Manifest, observationSize, parseManifest } from '../../policy/manifest.ts';
+import { seesBody } from '../../policy/manifest-terms.ts';
 import { Observer } from '../../policy/observation.ts';
 import { PolicySession } from '../../policy/runtime.ts';
 import { modelReasons } from '../../policy/vet-model.ts';
@@ -67,9 +68,16 @@ export async function bundleContestant(
   { robot, task }: Ground,
 ): Promise<Contestant> {
   const { observation, action, rate, algorithm } = manifest;
+  const [{ name, scale }] = action.terms;
+  if (seesBody(observation) || name !== 'wheelTorque') {
+    throw new EdgeError(
+      'usage',
+      `${manifest.id} ${name === 'wheelTorque' ? 'sees more than the task’s state' : `commands ${name}`}; evaluated are policies of the paper's tasks: x, v, pitch, pitchRate in, wheelTorque out`,
+      'try it on the twin as the robot runs it: h2o-edge robot-sim, h2o-edge run, h2o-edge mode',
+    );
+  }
   const session = await PolicySession.open(model, observationSize(observation), action.terms.length);
   const observer = new Observer(observation);
-  const [{ scale }] = action.terms;
   return {
     algorithm,
     rate,

@@ -11,6 +11,7 @@ import { type DelayLimits, delayLimits } from '../../safety/delay-budget.ts';
 import type { TorqueRequest } from '../../safety/guard.ts';
 import { inFallback, type SafetyState } from '../../safety/supervisor.ts';
 import type { Observed } from '../tick.ts';
+import { bodyReadings } from './body-readings.ts';
 import { Explorer, NO_SET_POINT } from './explorer.ts';
 import type { PolicyRunner } from './policy-runner.ts';
 
@@ -29,6 +30,8 @@ const NOTHING: Decision = {
   observation: [],
   requestLimits: 0,
 };
+
+type Joints = NonNullable<PolicyRunner['joints']>;
 
 /** A late run counts as much as four runs in time, see `policy-late` in the failsafe table. */
 const LATE = 4;
@@ -185,7 +188,7 @@ export class Controllers {
     if (tick.lost > 0) this.#framesToDecision -= tick.lost;
     this.#framesToDecision -= 1;
     // A frame that was overtaken is history; running the network on it would only delay the frame that counts.
-    if (this.#framesToDecision > 0 || tick.superseded) return this.#heldAction(steering);
+    if (this.#framesToDecision > 0 || tick.superseded) return this.#heldAction(tick, steering);
     this.#framesToDecision = this.#framesPerDecision;
     return this.#runPolicy(this.#policy, tick, sentTorque, steering);
   }
@@ -210,7 +213,9 @@ export class Controllers {
     const mode = this.#mode;
     this.#explorer?.decide();
     // Whatever a policy stumbles over is no action; the failsafe table knows what to do with that.
-    const action = await policy.decide(this.#fromSetPoint(tick), sentTorque).catch(() => Number.NaN);
+    const action = await policy
+      .decide(this.#fromSetPoint(tick), sentTorque, bodyReadings(tick))
+      .catch(() => Number.NaN);
     // A mode that began in the meantime has nothing to do with this result.
     if (this.#mode !== mode) return { ...this.#balance(tick, 0, sentTorque, steering), requestLimits: 0 };
     const tookMs = Number(this.#nowNs() - started) / 1e6;
@@ -228,10 +233,11 @@ export class Controllers {
     }
     this.#balancerInCharge = false;
     this.#action = action;
-    return this.#heldAction(steering);
+    return this.#heldAction(tick, steering);
   }
 
-  #heldAction(steering: number): Decision {
+  #heldAction({ sensors }: Observed, steering: number): Decision {
+    if (this.#policy?.joints) return this.#heldJoints(this.#policy, this.#policy.joints, sensors.wheelVelocity);
     const action = Math.min(1, Math.max(-1, this.#action));
     return this.#explored({
       request: { total: action * (this.#policy?.torqueScale ?? 0), steering },
@@ -239,6 +245,21 @@ export class Controllers {
       policyHash: this.#policy?.hash ?? 0n,
       observation: this.#policy?.observation ?? [],
       requestLimits: action === this.#action ? 0 : limitBit('policy-range'),
+    });
+  }
+
+  /** A policy of joints steers by itself; its wheels' velocities are servoed at every frame. */
+  #heldJoints(policy: PolicyRunner, joints: Joints, wheelVelocity: readonly [number, number]): Decision {
+    const request = joints.request(wheelVelocity);
+    // As saturation goes, it is at the end of its range when it asks for all that one wheel has: also one that spins the robot.
+    const [left, right] = [request.total / 2 + request.steering, request.total / 2 - request.steering];
+    this.#action = (Math.abs(left) >= Math.abs(right) ? left : right) / this.#robot.limits.wheelTorque;
+    return this.#explored({
+      request,
+      controller: 'policy',
+      policyHash: policy.hash,
+      observation: policy.observation,
+      requestLimits: joints.clipped ? limitBit('policy-range') : 0,
     });
   }
 
@@ -253,12 +274,13 @@ export class Controllers {
   #explored(decision: Decision): Decision {
     if (!this.#explorer) return decision;
     // An action has a range, also one with noise on it.
-    const most = this.#policy?.torqueScale ?? this.#robot.policy.torqueScale;
-    const { total, steering } = decision.request;
+    const { torqueScale } = this.#robot.policy;
+    const most = this.#policy?.joints ? torqueScale : (this.#policy?.torqueScale ?? torqueScale);
+    const { total } = decision.request;
     const noisy = Math.min(most, Math.max(-most, total + this.#explorer.noise));
     return {
       ...decision,
-      request: { total: noisy, steering },
+      request: { ...decision.request, total: noisy },
       requestLimits: decision.requestLimits | limitBit('exploration'),
     };
   }

@@ -4,8 +4,10 @@ import type { Logger } from 'pino';
 import type { TrustStore } from '../../keys/trust-store.ts';
 import type { Config } from '../../messages/config.ts';
 import { MAX_OBSERVATION } from '../../messages/row.ts';
+import { JointAction } from '../../policy/joint-action.ts';
 import { type Manifest, observationSize, policyHash } from '../../policy/manifest.ts';
-import { Observer } from '../../policy/observation.ts';
+import { jointTermsOf } from '../../policy/manifest-terms.ts';
+import { type BodyReadings, Observer } from '../../policy/observation.ts';
 import { loadPolicy, type PolicySession, vetLatency } from '../../policy/runtime.ts';
 import { vetBundle } from '../../policy/vet.ts';
 import type { Robot } from '../../robot/robot.ts';
@@ -96,6 +98,7 @@ class OnnxPolicy implements PolicyRunner {
   readonly hash: bigint;
   readonly expires: number;
   readonly torqueScale: number;
+  readonly joints: JointAction | undefined;
   readonly #session: PolicySession;
   readonly #observer: Observer;
   readonly #targetVelocity: number;
@@ -110,7 +113,9 @@ class OnnxPolicy implements PolicyRunner {
     this.#session = session;
     this.#observer = new Observer(manifest.observation);
     this.#targetVelocity = taskByName(manifest.task).targetVelocity;
-    this.torqueScale = manifest.action.terms[0].scale;
+    const joints = jointTermsOf(manifest.action);
+    this.joints = joints && new JointAction(joints);
+    this.torqueScale = joints ? 1 : manifest.action.terms[0].scale;
   }
 
   get observation(): readonly number[] {
@@ -123,25 +128,31 @@ class OnnxPolicy implements PolicyRunner {
 
   reset(): void {
     this.#observer.reset();
+    this.joints?.reset();
   }
 
   remember(): PolicyMemory {
-    return this.#observer.remember();
+    const observed = this.#observer.remember();
+    return this.joints ? { ...observed, joints: this.joints.remember() } : observed;
   }
 
   recall(memory: PolicyMemory): void {
     this.#observer.recall(memory);
+    if (memory.joints) this.joints?.decide(memory.joints);
     this.#observation = memory.vector;
   }
 
-  async decide(state: TaskState, sentTorque: number): Promise<number> {
+  async decide(state: TaskState, sentTorque: number, body?: BodyReadings): Promise<number> {
     const vector = this.#observer.observe({
       ...state,
       targetVelocity: this.#targetVelocity,
       previousAction: sentTorque / this.torqueScale,
+      body,
+      previousActions: this.joints?.previousActions,
     });
     this.#observation = Array.from(vector);
-    const [action = Number.NaN] = await this.#session.run(vector);
-    return action;
+    const action = await this.#session.run(vector);
+    if (this.joints) return this.joints.decide(action) ? 0 : Number.NaN;
+    return action[0] ?? Number.NaN;
   }
 }

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { ArmedMode } from '../../messages/mode.ts';
+import { JointAction } from '../../policy/joint-action.ts';
+import { actionSchema, jointTermsOf } from '../../policy/manifest-terms.ts';
 import { loadRobot } from '../../robot/robot.ts';
 import { goodFacts } from '../../safety/facts.testing.ts';
 import { type ConditionId, FAILSAFE_TABLE } from '../../safety/failsafe-table.ts';
@@ -77,6 +79,26 @@ describe('a policy that asks for all the torque there is', () => {
         }
       }),
     );
+  });
+});
+
+describe('a policy of joints', () => {
+  const torques = ['wheelLeft', 'wheelRight'].map((name) => ({ name, kind: 'torque' }));
+  const joints = new JointAction(jointTermsOf(actionSchema.parse({ terms: torques })) ?? []);
+
+  it.each([
+    ['both wheels', [1.5, 1.5]],
+    ['one wheel', [0, -1.6]],
+    ['a spin', [1e300, -1e300]],
+  ])('that asks for all that there is, of %s, is found', async (_what, action) => {
+    policies.set('fake', Object.assign(policy, { joints }));
+    controllers.begin(standing);
+    joints.decide([1.4, -1.4]);
+    for (let frame = 0; frame * 5000 <= 2 * limit; frame++) await decide();
+    expect(holds('policy-saturated')).toBe(false);
+    joints.decide(action);
+    for (let frame = 0; frame * 5000 <= limit + 10_000; frame++) await decide();
+    expect(holds('policy-saturated')).toBe(true);
   });
 });
 

@@ -29,11 +29,16 @@ export class PolicyTrial {
   readonly #other = new Map<number, Actuated>();
   readonly #hash: bigint;
   readonly #torqueScale: number;
+  readonly #isScaled: boolean;
 
-  /** @param torqueScale total torque that one unit of action is [N·m] */
-  constructor(hash: bigint, torqueScale: number) {
+  /**
+   * @param torqueScale total torque that one unit of action is [N·m]
+   * @param isScaled false for a policy of joints, whose torques have no range of their own; the limits say what acted on them
+   */
+  constructor(hash: bigint, torqueScale: number, isScaled = true) {
     this.#hash = hash;
     this.#torqueScale = torqueScale;
+    this.#isScaled = isScaled;
   }
 
   recorded(tick: Actuated): void {
@@ -61,7 +66,7 @@ export class PolicyTrial {
     for (const limit of limitNames(other.limits)) this.limits[limit] = (this.limits[limit] ?? 0) + 1;
     const action = other.request.total / this.#torqueScale;
     if (!tried) return;
-    if (Math.abs(action) >= 1) this.saturated += 1;
+    if (this.#isScaled && Math.abs(action) >= 1) this.saturated += 1;
     if (recorded.robotState !== 'running') return;
     const difference = Math.abs(action - recorded.request.total / this.#torqueScale);
     const { rows, mean, max } = this.difference;

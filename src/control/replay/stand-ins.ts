@@ -1,3 +1,4 @@
+import type { BodyReadings } from '../../policy/observation.ts';
 import { PROTOCOL_VERSION, SCHEMA_HASH } from '../../protocol/messages.gen.ts';
 import type { TaskState } from '../../robot/tasks/task.ts';
 import type { PolicyMemory, PolicyRunner } from '../controllers/policy-runner.ts';
@@ -113,9 +114,13 @@ export class GatedPolicy implements PolicyRunner {
     this.#policy.recall(memory);
   }
 
-  async decide(state: TaskState, sentTorque: number): Promise<number> {
+  get joints() {
+    return this.#policy.joints;
+  }
+
+  async decide(state: TaskState, sentTorque: number, body?: BodyReadings): Promise<number> {
     const gate = this.#gate();
-    const action = await this.#policy.decide(state, sentTorque).catch(() => Number.NaN);
+    const action = await this.#policy.decide(state, sentTorque, body).catch(() => Number.NaN);
     await gate;
     return action;
   }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Row } from '../../messages/row.ts';
+import { ROW_JOINTS, type Row } from '../../messages/row.ts';
 import { LIMITS, type Limit, limitBit, ROBOT_STATES } from '../../messages/states.ts';
 import { type ConditionId, conditionBit } from '../../safety/failsafe-table.ts';
 import { markNames } from '../marks.ts';
@@ -193,6 +193,11 @@ describe('a row that is not clean', () => {
   const acting = LIMITS.filter((limit) => limit !== 'not-running' && !CLEAN.includes(limit));
   it.each(acting)('has the mark "%s" of the limit that acted', (limit) => {
     expect(marks(cut([rowAt(0, { limits: limitBit(limit) })]).all)).toEqual([[limit]]);
+  });
+
+  it('has one where a policy moved the legs', () => {
+    const joints = Array<number>(ROW_JOINTS).fill(0);
+    expect(marks(cut([rowAt(0, { joints })]).all)).toEqual([['legs-moved']]);
   });
 
   it('has a mark when an answer was late or a condition acted, none for a warning', () => {

@@ -21,8 +21,8 @@ const MARK_OF_LIMIT = LIMITS.map((limit) => {
 });
 
 /** The marks of a row of a robot that runs or falls, save for what only its action tells. */
-export function marksOfRow({ limits, conditions }: Pick<Row, 'limits' | 'conditions'>): number {
-  let marks = 0;
+export function marksOfRow({ limits, conditions, joints }: Pick<Row, 'limits' | 'conditions' | 'joints'>): number {
+  let marks = joints ? markBit('legs-moved') : 0;
   for (const [bit, mark] of MARK_OF_LIMIT.entries()) if ((limits >>> bit) & 1) marks |= mark;
   if (conditions === 0n) return marks;
   if ((conditions & LATE) !== 0n) marks |= markBit('overrun');

@@ -50,7 +50,8 @@ export function viewSettings(subject: Subject, names: readonly string[]): ViewSe
   }
   const { terms } = observationSpec(subject.recipe, known.task);
   return {
-    terms: terms.map(({ name, scale }) => ({ name, scale })),
+    // `observationSpec` makes terms of one number each.
+    terms: terms.map(({ name, scale }) => ({ name, scale: Number(scale) })),
     reward: { offset: reward.offset[known.task.name], scale: reward.scale },
   };
 }

@@ -1,8 +1,8 @@
 import type { KeyObject } from 'node:crypto';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { bundleFiles, completeManifest, writeBundle } from '../../policy/bundle.ts';
-import { formatManifest, type ManifestDraft } from '../../policy/manifest.ts';
+import { bundleFiles, writeBundle, writeUnsignedBundle } from '../../policy/bundle.ts';
+import type { ManifestDraft } from '../../policy/manifest.ts';
 import type { NetworkSizes } from '../networks.ts';
 import { layouts } from '../networks.ts';
 import { observationSpec, policyModel, type TermRanges, trainedPolicy } from '../trained-policy.ts';
@@ -36,15 +36,8 @@ export function writePolicy(
   model: Uint8Array,
   key: KeyObject | undefined,
 ): void {
-  if (key) {
-    writeBundle(directory, draft, model, key);
-    return;
-  }
-  const manifest = completeManifest(draft, model);
-  mkdirSync(directory, { recursive: true });
-  rmSync(join(directory, bundleFiles.signature.name), { force: true });
-  writeFileSync(join(directory, bundleFiles.model.name), model);
-  writeFileSync(join(directory, bundleFiles.manifest.name), formatManifest(manifest));
+  if (key) writeBundle(directory, draft, model, key);
+  else writeUnsignedBundle(directory, draft, model);
 }
 
 /** As ids of bundles and names of folders have it: letters, digits and "-". */

@@ -151,7 +151,7 @@ export const MQTT_TOPICS = {
     qos: 1,
     retain: 'ignored',
     payload: datasetClaim,
-    doc: "A trainer wants the segment that is offered, or goes on wanting it. The robot sends the chunks that are missing to one trainer at a time, and stops when its claim expires. Renewed after every few chunks, since at most 32 are sent ahead of the trainer's word, and when nothing came for a while: what had been sent before the last but one claim and is still missing is sent again.",
+    doc: "A trainer wants the segment that is offered, or goes on wanting it. The robot sends the chunks that are missing to one trainer at a time, and stops when its claim expires. Renewed after every few chunks, since at most 16 are sent ahead of the trainer's word, and when nothing came for a while: what had been sent before the last but one claim and is still missing is sent again.",
   },
   datasetChunk: {
     path: 'dataset/{robot}/chunk',

@@ -73,7 +73,8 @@ const PARTIES: Record<string, Party> = {
     mayWrite: (_, path) => path === 'estop' || rows('to-robot', 'trainer').includes(path),
     mayRead: (_, path) => rows('from-robot', 'trainer').includes(path),
     writes: inTrainers('from-trainer'),
-    reads: inTrainers('to-trainer'),
+    // What robots hear of trainers anybody with a certificate hears.
+    reads: [...inTrainers('to-trainer'), ...inTrainers('from-trainer', 'robot')],
   },
   anyone: {
     who: 'anybody without a certificate',

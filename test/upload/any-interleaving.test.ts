@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setImmediate as turn } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { rowAt, writeSegment } from '../../src/dataset/segments/segments.testing.ts';
@@ -235,10 +235,11 @@ describe('whatever is lost, doubled, late, changed or crashes', () => {
           await world.settle();
           for (const one of steps) await world.do(one);
           // From here on nothing is in the way any more, but a refusal may still hold for an hour.
-          for (let turns = 0; turns < 3000 && !world.done; turns++) {
+          for (let turns = 0; turns < 6000 && !world.done; turns++) {
             if (world.queue.length > 0) await world.do('deliver');
             else {
-              world.clock.advance(turns > 300 ? 60_000 : 1000);
+              world.clock.advance(turns > 2000 ? 60_000 : 250);
+              await delay(1);
               await world.settle();
             }
           }

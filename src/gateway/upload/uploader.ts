@@ -246,9 +246,7 @@ export class Uploader {
       return;
     }
     this.#pumping = true;
-    void this.#pump().finally(() => {
-      this.#pumping = false;
-    });
+    void this.#pump();
   }
 
   async #pump(): Promise<void> {
@@ -260,6 +258,8 @@ export class Uploader {
         this.#rest(messageOf(error));
       }
     } while (this.#again && this.#running);
+    // In the same turn as the last look at it: whoever comes from now on begins anew.
+    this.#pumping = false;
     if (!this.#running) return;
     const sending = this.#head && {
       segment: this.#head.ready.segment,

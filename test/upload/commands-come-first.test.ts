@@ -8,7 +8,7 @@ describe.skipIf(noMosquitto)('while a robot uploads (needs mosquitto)', () => {
   it('telemetry comes, questions are answered and it is stopped, long before the upload has ended', async () => {
     const broker = await Mosquitto.start();
     const rig = await Rig.start({ broker, gateway: false, config: { upload: UPLOAD } });
-    const sent = await segmentsIn(rig.recordings, 4, 12_000);
+    const sent = await segmentsIn(rig.recordings, 4, 6000);
     rig.startGateway();
     const receiver = new Receiver(broker.url, 'lab', temporaryFolder());
     const listener = await rig.listener();
@@ -25,4 +25,4 @@ describe.skipIf(noMosquitto)('while a robot uploads (needs mosquitto)', () => {
   });
 });
 
-const UPLOAD = { enabled: true, kilobytesPerSecond: 600, keep: 0, trainers: [] };
+const UPLOAD = { enabled: true, kilobytesPerSecond: 300, keep: 0, trainers: [] };

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connectAsync } from 'mqtt';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { mulberry32 } from '../../src/random.ts';
+import { Random } from '../../src/random.ts';
 import { sha256Of } from '../../src/trainer/store/read-segment.ts';
 import { Mosquitto, noMosquitto } from '../gateway/mosquitto.ts';
 import { temporaryFolder, until } from '../harness.ts';
@@ -86,7 +86,7 @@ describe.skipIf(noMosquitto)('an upload (needs mosquitto)', () => {
       robots.end(true);
       trainers.end(true);
     });
-    const random = mulberry32(7);
+    const random = new Random(7);
     let held: (() => void) | undefined;
     let mangled = 0;
     robots.on('message', (topic, payload, { properties }) => {
@@ -94,7 +94,7 @@ describe.skipIf(noMosquitto)('an upload (needs mosquitto)', () => {
         const userProperties = properties?.userProperties;
         trainers.publish(topic, bytes, { qos: 1, ...(userProperties && { properties: { userProperties } }) });
       };
-      const dice = topic.endsWith('/chunk') ? random() : 1;
+      const dice = topic.endsWith('/chunk') ? random.uniform() : 1;
       if (dice < 0.4) mangled += 1;
       if (dice < 0.1) return;
       if (dice < 0.2) {

@@ -150,7 +150,11 @@ export class Uploader {
     const trainer = /^h2o\/v1\/trainer\/([^/]+)\/state$/.exec(on)?.[1];
     if (trainer !== undefined) {
       const state = parsePayload(trainerPresence, payload);
-      if (this.#presence.heard(trainer, state.ok && state.message.online)) this.#offerSoon();
+      if (this.#presence.heard(trainer, state.ok && state.message.online)) {
+        // It was away: it may know nothing of its claim any more. If it does, it says so.
+        if (this.#claim?.trainer === trainer) this.#claim = undefined;
+        this.#offerSoon();
+      }
     } else if (retain) this.counters.ignored += 1;
     else {
       const acted =

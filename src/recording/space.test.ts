@@ -164,8 +164,9 @@ describe('an acknowledgement', () => {
     expect(await verifyDirectory(kit.directory)).toMatchObject({ segments: 1, ok: true });
   });
 
-  it('go sooner when somebody has them, if that was asked for; what nobody has stays even where the oldest may go', async () => {
-    const sooner = { ...limits, keepAcknowledgedSeconds: 600, whenFull: 'drop-oldest' as const };
+  it('go sooner when somebody has them, if that was asked for; what nobody has stays', async () => {
+    const unlimited = Number.POSITIVE_INFINITY;
+    const sooner = { ...LIMITS, budgetBytes: unlimited, keepSeconds: unlimited, keepAcknowledgedSeconds: 600 };
     const kit = await recording(temporaryFolder(), sooner);
     const { directory, recorder, clock } = kit;
     await fill(kit, 1, 2);

@@ -163,4 +163,20 @@ describe('an acknowledgement', () => {
     // Not taken for a segment by anything that looks for some.
     expect(await verifyDirectory(kit.directory)).toMatchObject({ segments: 1, ok: true });
   });
+
+  it('go sooner when somebody has them, if that was asked for; what nobody has stays', async () => {
+    const unlimited = Number.POSITIVE_INFINITY;
+    const sooner = { ...LIMITS, budgetBytes: unlimited, keepSeconds: unlimited, keepAcknowledgedSeconds: 600 };
+    const kit = await recording(temporaryFolder(), sooner);
+    const { directory, recorder, clock } = kit;
+    await fill(kit, 1, 2);
+    const [first = '', second = ''] = segmentsIn(directory);
+    const then = Number(clock.wallNs() / 1_000_000_000n) - 1000;
+    for (const file of [first, second]) utimesSync(join(directory, file), then, then);
+    await acknowledgeOne(directory, second);
+    await fill(kit, 1000, 2);
+    await recorder.stop();
+    expect(segmentsIn(directory)).toContain(first);
+    expect(segmentsIn(directory)).not.toContain(second);
+  });
 });

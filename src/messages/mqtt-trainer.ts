@@ -78,7 +78,7 @@ export type TrainerResponse = z.output<typeof trainerResponse>;
 const policyRef = z.object({ id: policyIdSchema, version, sha256: sha256Schema });
 
 const scores = z
-  .record(z.string(), z.number())
+  .record(z.string(), z.number().nullable())
   .describe('As in `evaluate --json`: meanReturn, survivalMean, survivalMin [s], maxAbsX [m], rmsSpeedError [m/s], …');
 
 /** How a new policy was judged. */
@@ -92,14 +92,14 @@ export const gateVerdict = z.object({
         against: z
           .enum(['threshold', 'previous'])
           .describe('An absolute bound, or the policy before it, on the same seeds.'),
-        measured: z.number(),
+        measured: z.number().nullable().describe('Null: no number, which never passes.'),
         bound: z.number().describe('What it had to reach, or to stay below.'),
         passed: z.boolean(),
       }),
     )
     .describe('Every comparison that was made.'),
   evaluations: z
-    .array(z.object({ gap: z.string(), seeds: z.array(z.int()), policy: scores, previous: scores.nullable() }))
+    .array(z.object({ gap: z.string(), seeds: z.int().describe('Episodes.'), policy: scores, previous: scores.nullable() }))
     .describe('What was measured.'),
 });
 export type GateVerdict = z.output<typeof gateVerdict>;

@@ -157,9 +157,10 @@ export class JobWorker {
       }
     } finally {
       this.#working = undefined;
+      const ended = book.get(job.id);
+      // What is left lying takes room and does no harm.
+      if (ended?.end) await steps.tidy(ended).catch(() => undefined);
     }
-    const ended = book.get(job.id);
-    if (ended?.end) await steps.tidy(ended).catch(() => undefined);
   }
 
   #end(job: JobRecord, end: Omit<JobEnd, 'at'>): void {

@@ -99,7 +99,9 @@ export const gateVerdict = z.object({
     )
     .describe('Every comparison that was made.'),
   evaluations: z
-    .array(z.object({ gap: z.string(), seeds: z.int().describe('Episodes.'), policy: scores, previous: scores.nullable() }))
+    .array(
+      z.object({ gap: z.string(), seeds: z.int().describe('Episodes.'), policy: scores, previous: scores.nullable() }),
+    )
     .describe('What was measured.'),
 });
 export type GateVerdict = z.output<typeof gateVerdict>;
@@ -201,22 +203,3 @@ const offlineTrainer = z.object({
 export const trainerState = z.discriminatedUnion('online', [onlineTrainer, offlineTrainer]);
 export type TrainerState = z.output<typeof trainerState>;
 export type OnlineTrainer = z.output<typeof onlineTrainer>;
-
-const TRAINER_NAME = /^[a-z0-9][a-z0-9-]{0,31}$/;
-
-/** Topics of one trainer, relative to `h2o/v1/trainer/{id}/`. */
-export const TRAINER_TOPICS = { state: 'state', result: 'result', order: 'order', response: 'response' } as const;
-
-export const isTrainerName = (name: string): boolean => TRAINER_NAME.test(name);
-
-/** The full topic of one trainer. The name must be one (`isTrainerName`). */
-export const trainerTopic = (trainer: string, name: keyof typeof TRAINER_TOPICS): string =>
-  `h2o/v1/trainer/${trainer}/${TRAINER_TOPICS[name]}`;
-
-/** Where a trainer answers: `response` of its own, or one word below it; `undefined` for anything else. */
-export function allowedTrainerResponse(trainer: string, wanted: string | undefined): string | undefined {
-  const base = trainerTopic(trainer, 'response');
-  if (wanted === undefined || wanted === base) return base;
-  const word = wanted.startsWith(`${base}/`) ? wanted.slice(base.length + 1) : '';
-  return /^[A-Za-z0-9_-]{1,64}$/.test(word) ? wanted : undefined;
-}

@@ -163,7 +163,7 @@ const onlineTrainer = z.object({
       attempt: z.int().positive().describe('How often training was begun or taken up again.'),
       policy: z.object({ id: policyIdSchema, version }).describe('What it will be called if it is good enough.'),
       step: z.int().nonnegative().describe('Gradient steps so far.'),
-      steps: z.int().positive().nullable().describe("Null: as the recipe says."),
+      steps: z.int().positive().nullable().describe('Null: as the recipe says.'),
       losses: z.record(z.string(), z.number().nullable()).describe('From the latest line of metrics.'),
     })
     .nullable()

@@ -55,7 +55,9 @@ export class Orders {
       }
     } catch (error) {
       const { codeName, message, remedy } =
-        error instanceof EdgeError ? error : { codeName: 'requestRefused', message: messageOf(error), remedy: 'try again' };
+        error instanceof EdgeError
+          ? error
+          : { codeName: 'requestRefused', message: messageOf(error), remedy: 'try again' };
       return refusal(order.id, codeName, message, remedy);
     }
   }
@@ -107,7 +109,12 @@ export class Orders {
     const to = robots ?? config.offerTo;
     const forbidden = to.filter((robot) => !mayHave(robot));
     if (forbidden.length > 0) {
-      return refusal(id, 'requestRefused', `${forbidden.join(', ')} may not have policies of this trainer`, 'see `robots`');
+      return refusal(
+        id,
+        'requestRefused',
+        `${forbidden.join(', ')} may not have policies of this trainer`,
+        'see `robots`',
+      );
     }
     offers.set({ id: policy, version: wanted }, to);
     const all = offers.all.find((offer) => offer.id === policy)?.robots ?? [];

@@ -263,7 +263,9 @@ export class Trainer {
 
   async #publishState(state: TrainerState): Promise<void> {
     const { config } = this.#options;
-    await this.#parts?.control.publish(trainerTopic(config.id, 'trainerState'), JSON.stringify(state), { retain: true });
+    await this.#parts?.control.publish(trainerTopic(config.id, 'trainerState'), JSON.stringify(state), {
+      retain: true,
+    });
   }
 
   #publishResult(): void {
@@ -271,7 +273,9 @@ export class Trainer {
     const last = this.#parts?.book.records.findLast(({ end }) => end !== null);
     if (!last?.end) return;
     const result = resultOf(last, last.end, config.id);
-    void this.#parts?.control.publish(trainerTopic(config.id, 'trainerResult'), JSON.stringify(result), { retain: true });
+    void this.#parts?.control.publish(trainerTopic(config.id, 'trainerResult'), JSON.stringify(result), {
+      retain: true,
+    });
   }
 
   #describe({ book, queue, publisher, worker }: Parts): OnlineTrainer {

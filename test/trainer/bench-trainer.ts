@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connectAsync, type MqttClient } from 'mqtt';
 import { onTestFailed, onTestFinished } from 'vitest';
@@ -7,7 +7,7 @@ import { stringify } from 'yaml';
 import { rowAt, writeSegment } from '../../src/dataset/segments/segments.testing.ts';
 import { generateKeyPair, writePrivateKey } from '../../src/keys/key-pair.ts';
 import { SegmentStore } from '../../src/trainer/store/segment-store.ts';
-import { CLI, endProcess, environmentOf, temporaryFolder } from '../harness.ts';
+import { CLI, endProcess, environmentOf, temporaryFolder, until } from '../harness.ts';
 
 export const ROBOT = 'robot-1';
 export const TASK = 'standing-still';
@@ -15,7 +15,12 @@ export const POLICY = 'standing-still-h2o';
 
 /** Rows that a robot which hardly moves would record. */
 function rows(first: number, count: number) {
-  const state = (n: number) => [0.1 * Math.sin(n / 40), 0.2 * Math.cos(n / 40), 0.03 * Math.sin(n / 9), 0.2 * Math.cos(n / 9)];
+  const state = (n: number) => [
+    0.1 * Math.sin(n / 40),
+    0.2 * Math.cos(n / 40),
+    0.03 * Math.sin(n / 9),
+    0.2 * Math.cos(n / 9),
+  ];
   return Array.from({ length: count }, (_, index) => {
     const n = first + index;
     const torque = 0.3 * Math.sin(n / 7);
@@ -122,6 +127,18 @@ export class TestTrainer {
   checkpoints(id: string): string[] {
     const path = join(this.kept, 'jobs', id, 'run', 'checkpoints');
     return existsSync(path) ? readdirSync(path).filter((name) => name.endsWith('.checkpoint')) : [];
+  }
+
+  /** Waits stage by stage, each with its own patience: a busy machine takes its time for every process that it starts. */
+  async ended(): Promise<string> {
+    const [id = ''] = await until('there is a job', () => this.jobs().length > 0 && this.jobs());
+    const metrics = join(this.kept, 'jobs', id, 'run', 'metrics.jsonl');
+    const over = () => this.job(id).end !== null;
+    await until('it trains', () => over() || (existsSync(metrics) && statSync(metrics).size > 0));
+    await until('it is trained', () => over() || this.job(id).stage !== 'training');
+    await until('it is judged', () => over() || this.job(id).stage === 'signing');
+    await until('the job has ended', over);
+    return id;
   }
 
   versions(): string[] {

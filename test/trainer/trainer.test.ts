@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { trustEntry, trustStoreOf } from '../../src/keys/trust-store.ts';
 import { decodeBitmap, encodeBitmap } from '../../src/messages/chunks.ts';
-import { policyOffer, type PolicyOffer, topic, trainerTopic } from '../../src/messages/mqtt.ts';
+import { type PolicyOffer, policyChunkHeader, policyOffer, topic, trainerTopic } from '../../src/messages/mqtt.ts';
 import { vetBundle } from '../../src/policy/vet.ts';
 import { crc32 } from '../../src/protocol/crc32.ts';
 import { loadRobot } from '../../src/robot/robot.ts';
@@ -18,7 +18,10 @@ describe.skipIf(noMosquitto)('a trainer (needs mosquitto)', () => {
     const trainer = new TestTrainer(broker.url);
     await trainer.stock(0, 700);
     trainer.start();
-    await until('it trains', () => trainer.jobs().length === 1 && trainer.checkpoints(trainer.jobs()[0] ?? '').length > 0);
+    await until(
+      'it trains',
+      () => trainer.jobs().length === 1 && trainer.checkpoints(trainer.jobs()[0] ?? '').length > 0,
+    );
     const [id = ''] = trainer.jobs();
     await trainer.kill();
     expect(trainer.job(id)).toMatchObject({ stage: 'training', attempt: 1, end: null });
@@ -30,16 +33,20 @@ describe.skipIf(noMosquitto)('a trainer (needs mosquitto)', () => {
     robot.on('message', (on, payload, packet) => {
       if (on === topic(ROBOT, 'policyOffer')) offers.push(policyOffer.parse(JSON.parse(payload.toString())));
       else if (on === topic(ROBOT, 'policyChunk')) {
-        const { n, crc32: sum } = packet.properties?.userProperties as { n: string; crc32: string };
+        const { n, crc32: sum } = policyChunkHeader.parse(packet.properties?.userProperties);
         expect(sum).toBe(crc32(payload).toString(16).padStart(8, '0'));
         chunks.set(Number(n), payload);
       }
     });
     await robot.subscribeAsync([topic(ROBOT, 'policyOffer'), topic(ROBOT, 'policyChunk')], { qos: 1 });
+    await trainer.ended();
     const offer = await until('it is offered', () => offers[0]);
     expect(offer).toMatchObject({ from: 'lab', id: POLICY, version: 1 });
-    await until('the job has ended', () => trainer.job(id).end !== null);
-    expect(trainer.job(id)).toMatchObject({ attempt: 2, steps: 300, end: { outcome: 'published', offeredTo: [ROBOT] } });
+    expect(trainer.job(id)).toMatchObject({
+      attempt: 2,
+      steps: 300,
+      end: { outcome: 'published', offeredTo: [ROBOT] },
+    });
     expect(trainer.jobs()).toEqual([id]);
     expect(trainer.versions()).toEqual(['1']);
 
@@ -57,7 +64,9 @@ describe.skipIf(noMosquitto)('a trainer (needs mosquitto)', () => {
     const bundle = join(trainer.kept, 'policies', POLICY, '1');
     const vetted = await vetBundle(bundle, { robot: loadRobot('wheel-legged'), trust, now: Date.now() });
     expect(vetted.reasons).toEqual([]);
-    expect(JSON.parse(readFileSync(join(trainer.kept, 'policies', POLICY, '1', 'manifest.json'), 'utf8'))).toMatchObject({
+    expect(
+      JSON.parse(readFileSync(join(trainer.kept, 'policies', POLICY, '1', 'manifest.json'), 'utf8')),
+    ).toMatchObject({
       id: POLICY,
       version: 1,
       training: { trainer: 'lab', job: id, steps: 300, recorded: { rows: 700, robots: [ROBOT] } },
@@ -112,14 +121,17 @@ describe.skipIf(noMosquitto)('a trainer (needs mosquitto)', () => {
     await send();
     await until('both are answered', () => answers.length === 2);
     expect(answers[0]).toBe(answers[1]);
-    await until('the job has ended', () => trainer.jobs().length === 1 && trainer.job(trainer.jobs()[0] ?? '').end !== null);
+    await trainer.ended();
     expect(trainer.job(trainer.jobs()[0] ?? '').end).toMatchObject({
       outcome: 'not-good-enough',
       reason: expect.stringContaining('meanReturn'),
     });
     expect(trainer.versions()).toEqual([]);
     await until('it tells so', async () => {
-      const { last, offers } = lastLine(await order('status', '--json')) as { last: { outcome: string } | null; offers: [] };
+      const { last, offers } = lastLine(await order('status', '--json')) as {
+        last: { outcome: string } | null;
+        offers: [];
+      };
       return last?.outcome === 'not-good-enough' && offers.length === 0;
     });
     expect(trainer.jobs()).toHaveLength(1);

@@ -98,7 +98,12 @@ export async function giveOrder(options: TrainerOptions, words: object): Promise
     const responseTopic = `${trainerTopic(where.trainer, 'trainerResponse')}/${id}`;
     const properties = { responseTopic, messageExpiryInterval: ANSWER_TIMEOUT / 1000 };
     const payload = await first(client, responseTopic, ANSWER_TIMEOUT, () => {
-      client.publish(trainerTopic(where.trainer, 'trainerOrder'), JSON.stringify(order), { qos: 1, properties }, () => {});
+      client.publish(
+        trainerTopic(where.trainer, 'trainerOrder'),
+        JSON.stringify(order),
+        { qos: 1, properties },
+        () => {},
+      );
     });
     const answer = payload && parsePayload(trainerResponse, payload);
     if (!answer?.ok) {
@@ -164,7 +169,9 @@ function describe(state: TrainerState, last: TrainerResult | null): string[] {
     for (const { id, version, robots } of state.offers) {
       lines.push(`on offer: ${id} version ${version}`);
       for (const { robot, stage, reasons, chunksSent } of robots) {
-        lines.push(`  ${robot}: ${stage}, ${chunksSent} chunks sent${reasons.length > 0 ? `: ${reasons.join('; ')}` : ''}`);
+        lines.push(
+          `  ${robot}: ${stage}, ${chunksSent} chunks sent${reasons.length > 0 ? `: ${reasons.join('; ')}` : ''}`,
+        );
       }
     }
     for (const { what, why } of state.refusals.slice(0, 3)) lines.push(`refused ${what}: ${why}`);

@@ -120,4 +120,5 @@ export class JobQueue {
 }
 
 /** The same segments give the same sum, in whatever order they came. */
-const sumOf = (sums: readonly string[]): string => createHash('sha256').update(sums.toSorted().join('\n')).digest('hex');
+const sumOf = (sums: readonly string[]): string =>
+  createHash('sha256').update(sums.toSorted().join('\n')).digest('hex');

@@ -127,28 +127,16 @@ export class PolicyPublisher {
 
   /** Sends what a robot lacks, in place of what it lacked before. */
   onWant(robot: string, want: PolicyWant): void {
-    const { trainer, offers, mayHave, onRefused } = this.#options;
-    if (want.to !== trainer) {
-      this.counters.ignored += 1;
+    const { trainer, onRefused } = this.#options;
+    const sending = want.to === trainer ? this.#answer(robot, want) : undefined;
+    if (typeof sending === 'object') {
+      this.counters.wants += 1;
+      this.#sending.set(robot, sending);
+      this.#pump();
       return;
     }
-    const refuse = (why: string) => {
-      this.counters.ignored += 1;
-      onRefused(`${robot} wants ${want.id} version ${want.version}`, why);
-    };
-    const offer = offers.all.find(({ id }) => id === want.id);
-    if (!mayHave(robot)) return refuse('it may not have policies of this trainer (robots)');
-    if (!offer || offer.version !== want.version) return refuse('it is not on offer (any more)');
-    if (!offer.robots.includes(robot)) return refuse('it is not offered to this robot; order it: trainer offer');
-    const files = this.#read(offer);
-    if (!files) return refuse('it cannot be read');
-    if (want.sha256 !== files.manifest.model.sha256) return refuse('it asks for another model');
-    const have = decodeBitmap(want.have, chunkCount(files.model.length));
-    if (!have) return refuse('its map of chunks is not one');
-    this.counters.wants += 1;
-    const left = have.flatMap((there, n) => (there ? [] : [n]));
-    this.#sending.set(robot, { files, robot, key: keyOf(offer, robot), left });
-    this.#pump();
+    this.counters.ignored += 1;
+    if (sending !== undefined) onRefused(`${robot} wants ${want.id} version ${want.version}`, sending);
   }
 
   /** What robots say of what is offered. */
@@ -168,6 +156,22 @@ export class PolicyPublisher {
     this.#stopped = true;
     this.#sending.clear();
     await this.#pumping;
+  }
+
+  /** What is to be sent, or why nothing is. */
+  #answer(robot: string, want: PolicyWant): Sending | string {
+    const { offers, mayHave } = this.#options;
+    if (!mayHave(robot)) return 'it may not have policies of this trainer (robots)';
+    const offer = offers.all.find(({ id }) => id === want.id);
+    if (offer?.version !== want.version) return 'it is not on offer (any more)';
+    if (!offer.robots.includes(robot)) return 'it is not offered to this robot; order it: trainer offer';
+    const files = this.#read(offer);
+    if (!files) return 'it cannot be read';
+    if (want.sha256 !== files.manifest.model.sha256) return 'it asks for another model';
+    const have = decodeBitmap(want.have, chunkCount(files.model.length));
+    if (!have) return 'its map of chunks is not one';
+    const left = have.flatMap((there, n) => (there ? [] : [n]));
+    return { files, robot, key: keyOf(offer, robot), left };
   }
 
   async #offer(offer: StandingOffer, robot: string): Promise<void> {

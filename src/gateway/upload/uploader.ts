@@ -150,7 +150,11 @@ export class Uploader {
     const trainer = /^h2o\/v1\/trainer\/([^/]+)\/state$/.exec(on)?.[1];
     if (trainer !== undefined) {
       const state = parsePayload(trainerPresence, payload);
-      if (this.#presence.heard(trainer, state.ok && state.message.online)) this.#offerSoon();
+      if (this.#presence.heard(trainer, state.ok && state.message.online)) {
+        // It was away: it may know nothing of its claim any more. If it does, it says so.
+        if (this.#claim?.trainer === trainer) this.#claim = undefined;
+        this.#offerSoon();
+      }
     } else if (retain) this.counters.ignored += 1;
     else {
       const acted =
@@ -246,9 +250,7 @@ export class Uploader {
       return;
     }
     this.#pumping = true;
-    void this.#pump().finally(() => {
-      this.#pumping = false;
-    });
+    void this.#pump();
   }
 
   async #pump(): Promise<void> {
@@ -260,6 +262,8 @@ export class Uploader {
         this.#rest(messageOf(error));
       }
     } while (this.#again && this.#running);
+    // In the same turn as the last look at it: whoever comes from now on begins anew.
+    this.#pumping = false;
     if (!this.#running) return;
     const sending = this.#head && {
       segment: this.#head.ready.segment,

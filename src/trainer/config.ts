@@ -162,7 +162,10 @@ export const trainerConfigSchema = z.strictObject({
     .string()
     .default('wheel-legged')
     .describe('The robot in numbers: a model that ships, or the path of a robot file.'),
-  robots: z.array(name).default([]).describe('Robots whose data are taken and that may have policies. Empty: any.'),
+  robots: z
+    .array(name)
+    .default([])
+    .describe('Robots whose data are learnt from and that may have policies. Empty: any.'),
   offerTo: z
     .array(name)
     .default([])

@@ -17,6 +17,7 @@ import {
 } from '../messages/mqtt.ts';
 import type { TrainerConfig } from './config.ts';
 import { realFiles } from './durable-files.ts';
+import { DatasetIntake } from './intake/dataset-intake.ts';
 import { JobBook } from './jobs/job-book.ts';
 import { JobQueue } from './jobs/job-queue.ts';
 import { resultOf } from './jobs/job-record.ts';
@@ -39,8 +40,6 @@ export interface TrainerOptions {
   /** what runs the command line: node and its script */
   readonly program: readonly [string, ...string[]];
   readonly log: Logger;
-  /** takes segments from robots into the store; started once the store is open */
-  readonly intake?: (store: SegmentStore) => { start(): void; stop(): Promise<void> };
 }
 
 /** Changes that come together are told together [ms]. */
@@ -87,7 +86,7 @@ export class Trainer {
     const { control, bulk, worker, publisher, intake } = this.#parts;
     control.start();
     bulk.start();
-    intake?.start();
+    intake.start();
     this.#working = worker.run();
     this.#every(TELL_EVERY, () => {
       publisher.offerDue();
@@ -105,7 +104,7 @@ export class Trainer {
     if (!parts) return;
     parts.worker.stop();
     await this.#working;
-    await parts.intake?.stop();
+    await parts.intake.stop();
     await parts.publisher.stop();
     if (parts.control.connected) await this.#publishState(offline(this.#wall(), 'the trainer was stopped'));
     await Promise.all([parts.control.stop(), parts.bulk.stop()]);
@@ -113,7 +112,7 @@ export class Trainer {
   }
 
   #assemble(store: SegmentStore): Parts {
-    const { config, log, program, intake } = this.#options;
+    const { config, log, program } = this.#options;
     const at = (name: string) => join(config.directory, name);
     const now = () => this.#wall();
     const mayHave = (robot: string) => config.robots.length === 0 || config.robots.includes(robot);
@@ -148,6 +147,17 @@ export class Trainer {
     const bulk = new TrainerConnection({
       clientId: `h2o-trainer-${config.id}-policies`,
       access: () => accessBroker(config.broker),
+    });
+    const intake = new DatasetIntake({
+      access: accessBroker(config.broker),
+      renewed: () => accessBroker(config.broker),
+      trainer: config.id,
+      store,
+      leaveFreeBytes: config.limits.leaveFreeMegabytes * 1e6,
+      onChange: () => this.#changed(),
+      onConnection: (problem) => {
+        if (problem !== '') log.warn({ problem }, 'no connection for datasets');
+      },
     });
     const publisher = new PolicyPublisher({
       trainer: config.id,
@@ -188,7 +198,7 @@ export class Trainer {
       mayHave,
       now,
     });
-    return { store, book, queue, control, bulk, publisher, worker, orders, intake: intake?.(store) };
+    return { store, book, queue, control, bulk, publisher, worker, orders, intake };
   }
 
   #receive({ topic, payload, retain, responseTopic, correlationData }: Received): void {
@@ -278,10 +288,10 @@ export class Trainer {
     });
   }
 
-  #describe({ book, queue, publisher, worker }: Parts): OnlineTrainer {
+  #describe({ book, queue, publisher, worker, intake }: Parts): OnlineTrainer {
     const { config, revision } = this.#options;
     const { open } = book;
-    let problem = worker.problem;
+    let problem = [worker.problem, intake.state.problem].filter((one) => one !== '').join('; ');
     let entries: ReturnType<JobQueue['plan']> = [];
     let stock: ReturnType<JobQueue['stock']> = [];
     try {
@@ -336,7 +346,7 @@ interface Parts {
   readonly publisher: PolicyPublisher;
   readonly worker: JobWorker;
   readonly orders: Orders;
-  readonly intake: { start(): void; stop(): Promise<void> } | undefined;
+  readonly intake: DatasetIntake;
 }
 
 function describeJob(job: NonNullable<JobBook['open']>, folder: string): NonNullable<OnlineTrainer['job']> {

@@ -26,6 +26,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   gap: async () => (await import('./commands/gap.ts')).registerGap,
   evaluate: async () => (await import('./commands/evaluate.ts')).registerEvaluate,
   train: async () => (await import('./commands/train.ts')).registerTrain,
+  trainer: async () => (await import('./commands/trainer.ts')).registerTrainer,
   demo: async () => (await import('./commands/demo/demo.ts')).registerDemo,
   'robot-sim': async () => (await import('./commands/robot-sim.ts')).registerRobotSim,
 };

@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import { EdgeError } from '../errors.ts';
+import { endWithParent } from './end-with-parent.ts';
 
 export interface EvaluateOptions {
   task?: string;
@@ -49,6 +50,7 @@ export function registerEvaluate(program: Command): void {
     )
     .option('--json', 'print one JSON object as the last line')
     .action(async (bundle: string, options: EvaluateOptions) => {
+      endWithParent();
       // Only here: nothing of the simulator is installed on a robot.
       const { evaluateBundle } = await import('./evaluate/run.ts');
       await evaluateBundle(bundle, options);

@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import { EdgeError } from '../errors.ts';
+import { endWithParent } from './end-with-parent.ts';
 
 /** What `train` is told; numbers are checked by the schema of the run's configuration. */
 export interface TrainOptions {
@@ -89,6 +90,7 @@ export function registerTrain(program: Command): void {
     .option('--json', 'print one JSON object as the last line')
     .addHelpText('after', HELP)
     .action(async (options: TrainOptions) => {
+      endWithParent();
       // Only here: nothing that learns is installed on a robot.
       const { train } = await import('./train/run.ts');
       await train(options);

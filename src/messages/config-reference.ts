@@ -28,8 +28,11 @@ export function sections(schema: JsonSchema, path: string): string[] {
     );
     const { items } = field;
     const listed = field.type === 'array' && typeof items === 'object' && !Array.isArray(items) && items.properties;
+    const values = field.type === 'object' && !nested ? field.additionalProperties : undefined;
+    const mapped = typeof values === 'object' && values.properties !== undefined;
     return [
       text,
+      ...(mapped ? sections(values, `${name}.*.`) : []),
       ...(nested ? sections(field, `${name}.`) : []),
       ...(listed && typeof items === 'object' && !Array.isArray(items) ? sections(items, `${name}[].`) : []),
     ];

@@ -6,6 +6,7 @@ import { configReference } from '../../messages/config-reference.ts';
 import { anyoneAcl, certificateAcl } from '../../messages/mosquitto-acl.ts';
 import { loadRobot } from '../../robot/robot.ts';
 import { failsafeReference } from '../../safety/failsafe-reference.ts';
+import { trainerConfigReference } from '../../trainer/config-reference.ts';
 
 /** A file of the documentation, or for a broker, that is made from the schemas. */
 export interface GeneratedDoc {
@@ -20,6 +21,7 @@ export function generatedDocs(): GeneratedDoc[] {
   return [
     { path: inProject('docs/asyncapi.yaml'), text: asyncApiYaml() },
     { path: inProject('docs/configuration.md'), text: configReference() },
+    { path: inProject('docs/trainer-configuration.md'), text: trainerConfigReference() },
     { path: inProject('docs/recipes.md'), text: recipeReference() },
     { path: inProject('docs/failsafe.md'), text: failsafeReference(loadRobot('wheel-legged')) },
     { path: inProject('systemd/mosquitto/certificate.acl'), text: certificateAcl() },

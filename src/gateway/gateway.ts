@@ -10,6 +10,7 @@ import type { Status } from '../messages/status.ts';
 import { limitsOf } from '../recording/limits.ts';
 import { Recorder } from '../recording/recorder.ts';
 import type { RowKey } from '../recording/row-key.ts';
+import type { ServiceManager } from '../service-manager.ts';
 import { behaviourOf } from './behaviour.ts';
 import { Broker } from './broker.ts';
 import { ControlLink } from './control-link.ts';
@@ -30,6 +31,8 @@ export class Gateway {
   readonly #telemetry: TelemetryThinner;
   readonly #courier: StopCourier;
   readonly #http: HttpServer | undefined;
+  readonly #manager: ServiceManager;
+  #feeding: NodeJS.Timeout | undefined;
   #recording: boolean;
   /** not recording, and what was recorded before is on disk */
   #drained: boolean;
@@ -43,9 +46,10 @@ export class Gateway {
   #behaviour = '';
 
   /** @throws EdgeError `fileUnreadable`, when a file of the broker's configuration is not there */
-  constructor(config: Config, log: Logger, revision: string) {
+  constructor(config: Config, log: Logger, revision: string, manager: ServiceManager) {
     this.#config = config;
     this.#log = log;
+    this.#manager = manager;
     this.#recording = config.record;
     this.#courier = new StopCourier(config);
     this.#http = this.#httpServer();
@@ -105,21 +109,34 @@ export class Gateway {
 
   /** @throws EdgeError `recordingFailed` when the folder of recordings cannot be used at all */
   async start(): Promise<void> {
+    this.#manager.start();
     // First: to stop needs neither disk nor broker.
     this.#http?.start();
     await this.#recorder.start();
     this.#broker?.start();
     this.#control.start();
     this.#log.info({ broker: this.#config.broker.url, recording: this.#recording }, 'gateway is up');
+    this.#manager.tell('READY=1');
+    const { watchdog } = this.#manager;
+    if (watchdog !== undefined) this.#feeding = setInterval(() => this.#feed(), watchdog / 4);
   }
 
   async stop(): Promise<void> {
+    clearInterval(this.#feeding);
+    this.#manager.tell('STOPPING=1');
     // Control first hears which rows are safe, or it would send them again to the next gateway.
     await this.#recorder.stop();
     await this.#control.stop();
     await this.#broker?.stop();
     await this.#http?.stop();
     await this.#courier.close();
+    this.#manager.stop();
+  }
+
+  /** A turn of the event loop is all that is asked of a courier. */
+  #feed(): void {
+    this.#manager.start();
+    this.#manager.tell('WATCHDOG=1');
   }
 
   #httpServer(): HttpServer | undefined {

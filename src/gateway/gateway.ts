@@ -15,6 +15,7 @@ import { behaviourOf } from './behaviour.ts';
 import { Broker } from './broker.ts';
 import { ControlLink } from './control-link.ts';
 import { HttpServer } from './http-server.ts';
+import { openMetrics } from './metrics.ts';
 import { Relay } from './relay.ts';
 import { StatePublisher } from './state-publisher.ts';
 import { StopCourier } from './stop-courier.ts';
@@ -147,10 +148,24 @@ export class Gateway {
       port,
       robot: this.#config.name,
       courier: this.#courier,
+      metrics: () => this.#metrics(),
       onState: ({ listening, problem }) => {
         if (listening) this.#log.info({ address, port }, 'POST /estop stops the robot');
         else this.#log.warn({ address, port, problem }, 'no HTTP server; trying again');
       },
+    });
+  }
+
+  #metrics(): string {
+    return openMetrics({
+      robot: this.#config.name,
+      status: this.#latest,
+      counters: {
+        recorder: this.#recorder.counters,
+        broker: this.#broker?.counters ?? {},
+        http: this.#http?.counters ?? {},
+      },
+      residentMemory: process.memoryUsage.rss(),
     });
   }
 
@@ -219,6 +234,7 @@ export class Gateway {
 
   #lost(problem: string): void {
     this.#log.warn({ problem }, 'control cannot be reached');
+    this.#latest = undefined;
     this.#states.update(offlineState(problem, Date.now()));
   }
 

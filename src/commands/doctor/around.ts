@@ -49,10 +49,10 @@ export async function diskFindings({ stateDirectory, recording }: Config): Promi
       p99 <= SLOW_SYNC ? pass('disk-sync', sync) : warn('disk-sync', sync, 'put stateDirectory on a faster disk'),
     ];
   } catch (error) {
-    const remedy = 'sudo -u h2o-control h2o-edge doctor, or mend the folder and its permissions';
-    const isOthers = error instanceof Error && 'code' in error && error.code === 'EACCES';
+    const remedy = 'sudo -u h2o-control h2o-edge doctor; control makes the folder when it is started first';
+    const isLater = error instanceof Error && 'code' in error && ['EACCES', 'ENOENT'].includes(String(error.code));
     const problem = `${stateDirectory}: ${messageOf(error)}`;
-    return [isOthers ? warn('disk', problem, remedy) : fail('disk', problem, remedy)];
+    return [isLater ? warn('disk', problem, remedy) : fail('disk', problem, remedy)];
   }
 }
 

@@ -8,6 +8,7 @@ import {
   CLI,
   endProcess,
   environmentOf,
+  familyOf,
   SHIPPED_POLICIES,
   STAND_BY_POLICY,
   TestRobot,
@@ -37,10 +38,10 @@ it.skipIf(missing)(
   'neither control nor gateway tries to reach anything outside, with policies loaded and run (strace)',
   async () => {
     const trace = join(temporaryFolder(), 'trace');
-    const strace = ['strace', '-f', '-qq', '-o', trace, '-e', 'trace=connect,sendto,sendmsg,sendmmsg'];
+    const strace = ['strace', '-f', '--seccomp-bpf', '-qq', '-o', trace, '-e', 'trace=connect,sendto,sendmsg,sendmmsg'];
     const robot = await TestRobot.withoutControl({ config: { policies: [SHIPPED_POLICIES] } });
     // Before control: only so are all of its connections seen.
-    const gateway = new TestGateway(robot.configPath, [...strace.slice(0, 4), `${trace}-gateway`, ...strace.slice(5)]);
+    const gateway = new TestGateway(robot.configPath, [...strace.slice(0, 5), `${trace}-gateway`, ...strace.slice(6)]);
     const control = spawn(
       strace[0] ?? '',
       [...strace.slice(1), process.execPath, CLI, 'control', '--config', robot.configPath],
@@ -59,7 +60,10 @@ it.skipIf(missing)(
     );
     await robot.killControl();
     await ended;
-    await gateway.stop();
+    // strace passes no signal on.
+    for (const { pid } of familyOf(gateway.process.pid ?? 0))
+      if (pid !== gateway.process.pid) process.kill(pid, 'SIGTERM');
+    await until('the gateway has ended', () => gateway.ended);
     for (const file of [trace, `${trace}-gateway`]) {
       const text = readFileSync(file, 'utf8');
       // It was traced: the gateway at least connects to control.

@@ -59,7 +59,9 @@ function usersFinding(device: string, controlPid: number | undefined, { proc }: 
   }
   if (others.length > 0) {
     const remedy = 'end it; a modem manager or a login prompt is kept away by the udev rule of the package';
-    return fail('serial-users', `${device} is open in ${others.join(', ')} too`, remedy);
+    // A simulated robot's port is held by who made it.
+    const verdict = device.startsWith('/dev/pts/') ? warn : fail;
+    return verdict('serial-users', `${device} is open in ${others.join(', ')} too`, remedy);
   }
   if (hidden > 0) return warn('serial-users', `${hidden} processes do not show their files`, 'sudo h2o-edge doctor');
   return pass('serial-users', 'nobody else has the port open');

@@ -18,6 +18,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   watch: async () => (await import('./commands/watch.ts')).registerWatch,
   failsafe: async () => (await import('./commands/failsafe.ts')).registerFailsafe,
   doctor: async () => (await import('./commands/doctor.ts')).registerDoctor,
+  config: async () => (await import('./commands/config.ts')).registerConfig,
   audit: async () => (await import('./commands/audit.ts')).registerAudit,
   keys: async () => (await import('./commands/keys.ts')).registerKeys,
   dataset: async () => (await import('./commands/dataset.ts')).registerDataset,
@@ -29,7 +30,11 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   trainer: async () => (await import('./commands/trainer.ts')).registerTrainer,
   demo: async () => (await import('./commands/demo/demo.ts')).registerDemo,
   'robot-sim': async () => (await import('./commands/robot-sim.ts')).registerRobotSim,
+  completion: async () => (await import('./commands/self-description.ts')).registerSelfDescription,
 };
+
+/** Commands that speak of all others. */
+const WANT_ALL = ['completion', 'manual'];
 
 const program = new Command('h2o-edge')
   .description('edge controller for balancing robots')
@@ -38,7 +43,7 @@ const program = new Command('h2o-edge')
 
 try {
   const asked = process.argv[2] ?? '';
-  const one = Object.hasOwn(COMMANDS, asked) ? COMMANDS[asked] : undefined;
+  const one = Object.hasOwn(COMMANDS, asked) && !WANT_ALL.includes(asked) ? COMMANDS[asked] : undefined;
   // Help, and the hint at what a mistyped word may have meant, want all of them.
   const registers = await Promise.all((one ? [one] : Object.values(COMMANDS)).map((load) => load()));
   for (const register of new Set(registers)) register(program);

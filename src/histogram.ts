@@ -7,12 +7,14 @@ export class Histogram {
   readonly #buckets = new Uint32Array(BUCKETS_PER_OCTAVE * OCTAVES);
   #count = 0;
   #max = 0;
+  #sum = 0;
 
   add(value: number): void {
     const index = value > 1 ? Math.floor(Math.log2(value) * BUCKETS_PER_OCTAVE) : 0;
     const bucket = Math.min(index, this.#buckets.length - 1);
     this.#buckets[bucket] = (this.#buckets[bucket] ?? 0) + 1;
     this.#count += 1;
+    this.#sum += value;
     this.#max = Math.max(this.#max, value);
   }
 
@@ -25,6 +27,17 @@ export class Histogram {
       if (seen >= wanted && count > 0) return Math.min(2 ** ((index + 1) / BUCKETS_PER_OCTAVE), this.#max);
     }
     return 0;
+  }
+
+  /** Of everything that was added. */
+  get sum(): number {
+    return this.#sum;
+  }
+
+  /** How many values were at most `bound`, counted to the bucket that it falls into. */
+  upTo(bound: number): number {
+    const last = Math.floor(Math.log2(bound) * BUCKETS_PER_OCTAVE);
+    return this.#buckets.subarray(0, last).reduce((sum, count) => sum + count, 0);
   }
 
   summary(): { count: number; p50: number; p99: number; p999: number; max: number } {

@@ -28,6 +28,7 @@ const ROOMS = [
   'random',
   'histogram',
   'yaml-file',
+  'service-manager',
   'errors',
 ];
 

@@ -8,6 +8,6 @@ export function registerControl(program: Command): void {
     .description('the control process alone: serial port, policy, guard (`run` starts and supervises it)')
     .action(async (options: { config?: string }) => {
       const config = findConfig(options);
-      await runProcess(config.logLevel, (log) => new Control(config, log, revision));
+      await runProcess(config.logLevel, (log, manager) => new Control(config, log, revision, manager));
     });
 }

@@ -3,18 +3,21 @@ import { EdgeError } from '../errors.ts';
 import type { Config } from '../messages/config.ts';
 import type { Status } from '../messages/status.ts';
 import { loadRobot } from '../robot/robot.ts';
-import { delayBudget, delayLimits, type Verdict } from '../safety/delay-budget.ts';
-import { connectToControl, findConfig, withConfig } from './context.ts';
+import { delayBudget, delayLimits } from '../safety/delay-budget.ts';
+import { connectToControl, findConfig, revision, withConfig } from './context.ts';
+import { brokerFindings, diskFindings, trustFindings } from './doctor/around.ts';
+import type { Finding } from './doctor/finding.ts';
+import {
+  clockFinding,
+  governorFinding,
+  isolationFinding,
+  KERNEL,
+  privilegeFinding,
+  versionFinding,
+} from './doctor/host.ts';
+import { portFindings } from './doctor/port.ts';
+import { runningFindings } from './doctor/running.ts';
 import { say, sayJson } from './output.ts';
-
-/** One thing that was looked at. */
-interface Finding {
-  readonly id: string;
-  readonly verdict: Verdict;
-  readonly found: string;
-  /** empty if there is nothing to mend */
-  readonly remedy: string;
-}
 
 type Delay = NonNullable<Status['delay']>;
 
@@ -36,22 +39,36 @@ export function registerDoctor(program: Command): void {
 
 async function doctor(options: { config?: string; json?: boolean }): Promise<void> {
   const config = findConfig(options);
-  const measured = await delayOfRunning(config);
-  const delay = measured ?? delayOfFile(config);
-  const findings: Finding[] = [...delay.findings, enforcement(delay)];
+  const robot = loadRobot(config.robot);
+  const status = await statusOfRunning(config);
+  const delay = status?.delay ?? delayOfFile(config);
+  const findings: Finding[] = [
+    versionFinding(process.versions.node, revision),
+    ...portFindings(config.serial.path, status?.pid, KERNEL),
+    ...(status ? runningFindings(status, revision, 1000 / delay.rate) : []),
+    ...delay.findings,
+    enforcement(delay),
+    privilegeFinding(config.realTimePriority),
+    governorFinding(KERNEL),
+    isolationFinding(KERNEL),
+    clockFinding(Date.now()),
+    ...(await diskFindings(config)),
+    ...(await brokerFindings(config)),
+    ...(await trustFindings(config, robot)),
+  ];
   const ok = findings.every(({ verdict }) => verdict !== 'fail');
-  const diagnosis: Diagnosis = { ok, running: measured !== undefined, delay, findings };
+  const diagnosis: Diagnosis = { ok, running: status !== undefined, delay, findings };
   if (options.json) sayJson(diagnosis);
   else for (const line of describe(diagnosis)) say(line);
   if (!ok) process.exitCode = 1;
 }
 
-/** What the control that runs with this configuration measures; undefined when none does. */
-async function delayOfRunning(config: Config): Promise<Delay | undefined> {
+/** What the control that runs with this configuration says; undefined when none does. */
+async function statusOfRunning(config: Config): Promise<Status | undefined> {
   try {
     const client = await connectToControl(config);
     try {
-      return (await client.status()).delay ?? undefined;
+      return await client.status();
     } finally {
       client.close();
     }

@@ -8,6 +8,6 @@ export function registerGateway(program: Command): void {
     .description('the gateway process alone: recorder, MQTT (`run` starts and supervises it)')
     .action(async (options: { config?: string }) => {
       const config = findConfig(options);
-      await runProcess(config.logLevel, (log) => new Gateway(config, log, revision));
+      await runProcess(config.logLevel, (log, manager) => new Gateway(config, log, revision, manager));
     });
 }

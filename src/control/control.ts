@@ -8,6 +8,7 @@ import { loadTrustStore } from '../keys/trust-store.ts';
 import type { Config } from '../messages/config.ts';
 import { encodeRow } from '../messages/row.ts';
 import { loadRobot } from '../robot/robot.ts';
+import type { ServiceManager } from '../service-manager.ts';
 import { Controllers } from './controllers/controllers.ts';
 import { loadPolicies } from './controllers/policies.ts';
 import { FrameSource } from './decode.ts';
@@ -30,11 +31,14 @@ import { StopWays } from './stopping/stop-ways.ts';
 import { describeRun } from './tape/describe-run.ts';
 import { rememberLoop } from './tape/snapshot.ts';
 import { TapeWriter } from './tape/tape-writer.ts';
+import { TickWatchdog } from './tick-watchdog.ts';
 
 /** How often the host greets an MCU that has not answered [ms]; PROTOCOL.md. */
 const HELLO_INTERVAL = 500;
 /** How often a stop, or the clearing of a latch, is repeated until the MCU follows [ms]. */
 const REPEAT_INTERVAL = 50;
+/** How often a helper that has ended is missed [ms]. */
+const MEND_INTERVAL = 1000;
 /** How long an MCU may take to begin to brake when control is told to end [ms]. */
 const SHUTDOWN_TIMEOUT = 200;
 /** How long the disk may take to show that it takes a stop before control goes on without [ms]. */
@@ -51,12 +55,14 @@ export class Control {
   readonly #config: Config;
   readonly #log: Logger;
   readonly #revision: string;
+  readonly #manager: ServiceManager;
   readonly #stops: Array<() => Promise<void> | void> = [];
 
-  constructor(config: Config, log: Logger, revision: string) {
+  constructor(config: Config, log: Logger, revision: string, manager: ServiceManager) {
     this.#config = config;
     this.#log = log;
     this.#revision = revision;
+    this.#manager = manager;
   }
 
   /**
@@ -73,6 +79,9 @@ export class Control {
     const config = this.#config;
     const log = this.#log;
     const revision = this.#revision;
+    const manager = this.#manager;
+    // A fork, before there is anything that it could disturb.
+    manager.start();
     const robot = loadRobot(config.robot);
     const trust = loadTrustStore(config.trust);
     const nowNs = () => process.hrtime.bigint();
@@ -139,6 +148,8 @@ export class Control {
       refused,
     });
 
+    const watchdog = new TickWatchdog({ manager, now: nowMs });
+
     const collection = new CollectionMeter();
     status.collection = collection;
 
@@ -190,10 +201,14 @@ export class Control {
     });
     session.state$.subscribe((state) => {
       control.sessionChanged();
+      watchdog.changed({ accepted: state === 'accepted' });
       trail.take({ event: 'session', state, peer: session.peer?.name ?? '' });
     });
     control.events$.subscribe((event) => {
-      if (event.event === 'state') collection.modeBegins(control.safety.mode);
+      if (event.event === 'state') {
+        collection.modeBegins(control.safety.mode);
+        manager.tell(`STATUS=${control.safety.robotState}`);
+      }
       if (event.event === 'estop-again') trail.take(event);
       else audit(event);
       if (event.event === 'estop') tellStages(event.stop, trail, latch, session);
@@ -204,10 +219,14 @@ export class Control {
         session.opened();
       } else session.closed();
       control.linkChanged(open);
+      watchdog.changed({ open, silent: false });
       if (!open) tape.close();
       audit({ event: 'link', open, path: config.serial.path, problem: link.health.lastProblem });
     });
-    link.silent$.subscribe((silent) => control.linkSilent(silent));
+    link.silent$.subscribe((silent) => {
+      control.linkSilent(silent);
+      watchdog.changed({ silent });
+    });
 
     const rows = { robot, boot, wallOffsetNs: () => wallNs() - nowNs() };
     const estimator = new Estimator(robot);
@@ -221,6 +240,7 @@ export class Control {
       actuated: (tick) => {
         tape.answer(tick);
         status.observe(tick);
+        watchdog.completed(tick);
         if (tape.wantsMemory) tape.memory(rememberLoop({ estimator, episodes, controllers, control }));
       },
       rows,
@@ -257,10 +277,16 @@ export class Control {
       // A reader that comes while no frames do.
       outbox.pump();
       control.surroundings.rowsLost(outbox.counters.lost);
+      watchdog.changed({});
     }, REPEAT_INTERVAL);
+    // Starting the helper again is a fork, and so for when nothing moves.
+    const mending = setInterval(() => {
+      if (['disarmed', 'estopped'].includes(control.safety.robotState)) manager.start();
+    }, MEND_INTERVAL);
     this.#stops.push(
       () => clearInterval(greeting),
       () => clearInterval(repeating),
+      () => clearInterval(mending),
     );
 
     link.start();
@@ -276,11 +302,14 @@ export class Control {
       { robot: robot.name, port: config.serial.path, policies: [...policies.keys()], ...status.scheduling },
       'control is up',
     );
+    manager.tell('READY=1', `STATUS=${control.safety.robotState}`, ...watchdog.atStart);
   }
 
   /** A moving robot is told to brake, which it goes on to do by itself; then everything is closed. */
   async stop(): Promise<void> {
+    this.#manager.tell('STOPPING=1');
     for (const stop of this.#stops) await stop();
+    this.#manager.stop();
   }
 }
 

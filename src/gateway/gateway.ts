@@ -10,10 +10,12 @@ import type { Status } from '../messages/status.ts';
 import { limitsOf } from '../recording/limits.ts';
 import { Recorder } from '../recording/recorder.ts';
 import type { RowKey } from '../recording/row-key.ts';
+import type { ServiceManager } from '../service-manager.ts';
 import { behaviourOf } from './behaviour.ts';
 import { Broker } from './broker.ts';
 import { ControlLink } from './control-link.ts';
 import { HttpServer } from './http-server.ts';
+import { openMetrics } from './metrics.ts';
 import { Relay } from './relay.ts';
 import { StatePublisher } from './state-publisher.ts';
 import { StopCourier } from './stop-courier.ts';
@@ -32,6 +34,8 @@ export class Gateway {
   readonly #courier: StopCourier;
   readonly #http: HttpServer | undefined;
   readonly #upload: DatasetUpload | undefined;
+  readonly #manager: ServiceManager;
+  #feeding: NodeJS.Timeout | undefined;
   #recording: boolean;
   /** not recording, and what was recorded before is on disk */
   #drained: boolean;
@@ -45,9 +49,10 @@ export class Gateway {
   #behaviour = '';
 
   /** @throws EdgeError `fileUnreadable`, when a file of the broker's configuration is not there */
-  constructor(config: Config, log: Logger, revision: string) {
+  constructor(config: Config, log: Logger, revision: string, manager: ServiceManager) {
     this.#config = config;
     this.#log = log;
+    this.#manager = manager;
     this.#recording = config.record;
     this.#courier = new StopCourier(config);
     this.#http = this.#httpServer();
@@ -118,6 +123,7 @@ export class Gateway {
 
   /** @throws EdgeError `recordingFailed` when the folder of recordings cannot be used at all */
   async start(): Promise<void> {
+    this.#manager.start();
     // First: to stop needs neither disk nor broker.
     this.#http?.start();
     await this.#recorder.start();
@@ -125,9 +131,14 @@ export class Gateway {
     this.#control.start();
     this.#upload?.start();
     this.#log.info({ broker: this.#config.broker.url, recording: this.#recording }, 'gateway is up');
+    this.#manager.tell('READY=1');
+    const { watchdog } = this.#manager;
+    if (watchdog !== undefined) this.#feeding = setInterval(() => this.#feed(), watchdog / 4);
   }
 
   async stop(): Promise<void> {
+    clearInterval(this.#feeding);
+    this.#manager.tell('STOPPING=1');
     // Control first hears which rows are safe, or it would send them again to the next gateway.
     await this.#recorder.stop();
     await this.#control.stop();
@@ -135,6 +146,13 @@ export class Gateway {
     await this.#broker?.stop();
     await this.#http?.stop();
     await this.#courier.close();
+    this.#manager.stop();
+  }
+
+  /** A turn of the event loop is all that is asked of a courier. */
+  #feed(): void {
+    this.#manager.start();
+    this.#manager.tell('WATCHDOG=1');
   }
 
   get #recordings(): string {
@@ -149,10 +167,24 @@ export class Gateway {
       port,
       robot: this.#config.name,
       courier: this.#courier,
+      metrics: () => this.#metrics(),
       onState: ({ listening, problem }) => {
         if (listening) this.#log.info({ address, port }, 'POST /estop stops the robot');
         else this.#log.warn({ address, port, problem }, 'no HTTP server; trying again');
       },
+    });
+  }
+
+  #metrics(): string {
+    return openMetrics({
+      robot: this.#config.name,
+      status: this.#latest,
+      counters: {
+        recorder: this.#recorder.counters,
+        broker: this.#broker?.counters ?? {},
+        http: this.#http?.counters ?? {},
+      },
+      residentMemory: process.memoryUsage.rss(),
     });
   }
 
@@ -221,6 +253,7 @@ export class Gateway {
 
   #lost(problem: string): void {
     this.#log.warn({ problem }, 'control cannot be reached');
+    this.#latest = undefined;
     this.#states.update(offlineState(problem, Date.now()));
   }
 

@@ -2,11 +2,14 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from 'node:net';
 import { messageOf } from '../errors.ts';
 import { answerEstop, type EstopAnswerer } from './http-estop.ts';
+import { METRICS_TYPE } from './metrics.ts';
 
 export interface HttpServerOptions extends EstopAnswerer {
   readonly address: string;
   /** 0: any that is free */
   readonly port: number;
+  /** what `GET /metrics` says; not there if not given */
+  readonly metrics?: () => string;
   /** it listens, or cannot and will try again */
   readonly onState: (state: { readonly listening: boolean; readonly problem: string }) => void;
 }
@@ -19,7 +22,7 @@ const MOST_HEADERS = 8 << 10;
 const RETRY_INTERVAL = 5000;
 
 /**
- * The gateway's HTTP server. It stops, and serves nothing else. Whoever can reach it may stop the robot: any body, any
+ * The gateway's HTTP server. It stops, and tells its metrics; it serves nothing else. Whoever can reach it may stop the robot: any body, any
  * origin, no password. A flood costs the gateway a bounded number of connections, and shuts nobody out: the newest comes
  * in, and the oldest goes.
  */
@@ -107,6 +110,11 @@ export class HttpServer {
     if (path === '/estop' && request.method === 'POST') {
       this.counters.stops += 1;
       answerEstop(request, response, this.#options);
+      return;
+    }
+    if (path === '/metrics' && request.method === 'GET' && this.#options.metrics) {
+      response.writeHead(200, { 'Content-Type': METRICS_TYPE });
+      response.end(this.#options.metrics());
       return;
     }
     this.counters.refused += 1;

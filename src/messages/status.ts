@@ -90,6 +90,10 @@ export const statusSchema = z.strictObject({
     .nullable(),
   /** arrival of a sensor frame to the write of its answer [µs] */
   latencyUs: histogramSchema,
+  /** the same for tools that add up over time: how many answers took at most so long [µs], and the sum of all */
+  latencyBuckets: z.strictObject({ sum: z.number(), upTo: z.array(z.tuple([z.number(), z.number()])) }).optional(),
+  /** of the hottest motor [°C]; null while it is not known */
+  temperature: z.number().nullable().optional(),
   delay: delaySchema.nullable(),
   counters: z.record(z.string(), z.number()),
   /** control's own connection to the broker, on which stops come; null where no broker is configured */

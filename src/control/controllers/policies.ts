@@ -73,7 +73,8 @@ async function latencyReasons(session: PolicySession, manifest: Manifest, config
 }
 
 /** Every folder inside the given ones; a folder that is not there holds none. */
-function bundleFolders(parents: readonly string[]): string[] {
+/** Folders of bundles in the configured ones. */
+export function bundleFolders(parents: readonly string[]): string[] {
   return parents.filter(existsSync).flatMap((parent) =>
     readdirSync(parent, { withFileTypes: true })
       .filter((entry) => entry.isDirectory())

@@ -8,6 +8,7 @@ import { activeConditions } from '../../safety/failsafe-table.ts';
 import type { PolicyRunner } from '../controllers/policy-runner.ts';
 import type { FrameSource } from '../decode.ts';
 import type { CollectionMeter } from '../facts/collection-meter.ts';
+import { LatencyWindow } from '../facts/latency-window.ts';
 import { schedulingInForce } from '../facts/scheduling.ts';
 import type { SerialLink } from '../mcu/link.ts';
 import { McuClock } from '../mcu/mcu-clock.ts';
@@ -19,6 +20,9 @@ import type { StopWays } from '../stopping/stop-ways.ts';
 import type { Actuated } from '../tick.ts';
 import type { RowOutbox } from './row-outbox.ts';
 import type { SocketServer } from './socket-server.ts';
+
+/** Where answers are counted for whoever draws them over time [µs]. */
+const LATENCY_BOUNDS = [64, 128, 256, 512, 1024, 2048, 4096, 5000, 8192, 16384, 65536];
 
 export interface StatusParts {
   readonly config: Config;
@@ -55,6 +59,8 @@ export class StatusReport {
     superseded: 0,
   };
   readonly #clock = new McuClock();
+  /** how far off the motor controller's pace the latest frames came [µs] */
+  readonly #jitter = new LatencyWindow();
   #latest: Actuated | undefined;
 
   constructor(parts: StatusParts) {
@@ -63,6 +69,10 @@ export class StatusReport {
 
   /** Called for each tick, after its command has gone out. */
   observe(tick: Actuated): void {
+    const before = this.#latest;
+    if (before && !tick.first) {
+      this.#jitter.add(Math.abs(Number(tick.arrivedNs - before.arrivedNs) / 1000 - tick.dtUs));
+    }
     this.#latest = tick;
     this.#clock.observe(tick);
     this.#counters.frames += 1;
@@ -138,9 +148,16 @@ export class StatusReport {
       },
       estimate: this.#estimate(),
       latencyUs: control.facts.overruns.latency.summary(),
+      latencyBuckets: {
+        sum: control.facts.overruns.latency.sum,
+        upTo: LATENCY_BOUNDS.map((bound) => [bound, control.facts.overruns.latency.upTo(bound)]),
+      },
+      temperature: finiteOrNull(facts.temperature),
       delay: delayOf(control),
       counters: {
         ...this.#counters,
+        // p99.9 over the latest frames [µs]
+        arrivalJitterUs: finiteOrNull(this.#jitter.p999()) ?? 0,
         overruns: control.facts.overruns.total,
         // stops, disarmings and modes; see the command `mode`
         orders: control.orders,

@@ -1,6 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { mkdir, open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { messageOf } from '../../errors.ts';
 import { policyStageSchema, policyVersionSchema } from '../../messages/policy-updates.ts';

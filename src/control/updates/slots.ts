@@ -149,7 +149,9 @@ export function passed(
 ): Outcome {
   const record = recordOf(slots, id, version);
   if (!record || record.stage !== TESTS[TESTS.indexOf(stage) - 1]) {
-    return refuse(`stage: version ${version} of ${id} is ${record?.stage ?? 'not known'}, which is not before ${stage}`);
+    return refuse(
+      `stage: version ${version} of ${id} is ${record?.stage ?? 'not known'}, which is not before ${stage}`,
+    );
   }
   return changed(slots, id, version, { stage, since: now, ...found });
 }
@@ -205,7 +207,10 @@ export function activated(slots: Slots, id: string, version: number, now: number
   if (against !== undefined) return refuse(against);
   const { active } = slotOf(slots, id);
   const taken = changed(slots, id, version, { stage: 'active', since: now, reasons: [] });
-  return { ...withSlot(taken, id, { ...slotOf(taken, id), active: version, previous: active }), trial: { id, version } };
+  return {
+    ...withSlot(taken, id, { ...slotOf(taken, id), active: version, previous: active }),
+    trial: { id, version },
+  };
 }
 
 /** The trial is over and nothing went wrong. */
@@ -268,7 +273,11 @@ export function restarted(slots: Slots, now: number): Slots {
   let after = slots;
   const { trial } = slots;
   if (trial) {
-    const back = rolledBack(slots, { id: trial.id, reason: 'restart: control ended during its trial', failed: false }, now);
+    const back = rolledBack(
+      slots,
+      { id: trial.id, reason: 'restart: control ended during its trial', failed: false },
+      now,
+    );
     after = isRefused(back) ? { ...slots, trial: null } : back;
   }
   for (const [id, { versions }] of Object.entries(after.slots)) {
@@ -281,7 +290,12 @@ export function restarted(slots: Slots, now: number): Slots {
 }
 
 /** A bundle in a folder of the configuration, which a person has put there. The newest of a slot is active at the start. */
-export function found(slots: Slots, { id, ...bundle }: Verified, trusted: (keyId: string) => boolean, now: number): Slots {
+export function found(
+  slots: Slots,
+  { id, ...bundle }: Verified,
+  trusted: (keyId: string) => boolean,
+  now: number,
+): Slots {
   const { version } = bundle;
   const known = recordOf(slots, id, version);
   const slot = slotOf(slots, id);
@@ -312,7 +326,9 @@ export function found(slots: Slots, { id, ...bundle }: Verified, trusted: (keyId
  */
 export function unwanted(slots: Slots, keep: number): Array<{ readonly id: string; readonly version: number }> {
   return Object.entries(slots.slots).flatMap(([id, { versions, active, previous }]) => {
-    const stored = versions.filter(({ from, version }) => from === 'store' && version !== active && version !== previous);
+    const stored = versions.filter(
+      ({ from, version }) => from === 'store' && version !== active && version !== previous,
+    );
     const over = stored.filter(({ stage }) => stage === 'refused');
     const rest = stored.filter(({ stage }) => ['superseded', 'rolled-back', 'eligible'].includes(stage));
     const room = Math.max(0, keep - (active === null ? 0 : 1) - (previous === null ? 0 : 1));
@@ -325,15 +341,24 @@ export function unwanted(slots: Slots, keep: number): Array<{ readonly id: strin
 export function removed(slots: Slots, id: string, version: number, now: number): Slots {
   const record = recordOf(slots, id, version);
   if (!record || record.stage === 'refused') return slots;
-  return changed(slots, id, version, { stage: 'refused', reasons: ['removed: newer versions took its place'], since: now });
+  return changed(slots, id, version, {
+    stage: 'refused',
+    reasons: ['removed: newer versions took its place'],
+    since: now,
+  });
 }
 
 /** Old refusals give way to newer ones. */
 function forgetting(slots: Slots, id: string): Slots {
   const { versions, active, previous } = slotOf(slots, id);
-  const isGone = ({ stage, version }: VersionRecord) => stage === 'refused' && version !== active && version !== previous;
+  const isGone = ({ stage, version }: VersionRecord) =>
+    stage === 'refused' && version !== active && version !== previous;
   const excess = versions.filter(isGone).length - MOST_RECORDS;
   if (excess <= 0) return slots;
   const oldest = new Set(versions.filter(isGone).slice(0, excess));
-  return withVersions(slots, id, versions.filter((record) => !oldest.has(record)));
+  return withVersions(
+    slots,
+    id,
+    versions.filter((record) => !oldest.has(record)),
+  );
 }

@@ -253,7 +253,9 @@ function fallbackOf(slots: Slots, id: string, active: number | null): number | n
 /** The bytes of a version cannot be read, or are not those that were verified. */
 export function unloadable(slots: Slots, id: string, version: number, reasons: readonly string[], now: number): Slots {
   const before = slotOf(slots, id);
-  const gone = changed(slots, id, version, { stage: 'refused', reasons, since: now });
+  // A machine that was busy for a moment is not the policy's fault: an operator may activate it again.
+  const stage = reasons.every((reason) => reason.startsWith('latency:')) ? 'rolled-back' : 'refused';
+  const gone = changed(slots, id, version, { stage, reasons, since: now });
   const trial = slots.trial?.id === id && slots.trial.version === version ? null : slots.trial;
   let { active, previous } = before;
   if (active === version) {

@@ -1,14 +1,14 @@
+import { webcrypto } from 'node:crypto';
 import { constants } from 'node:fs';
 import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { webcrypto } from 'node:crypto';
 import { messageOf } from '../../errors.ts';
 import { domains, verify } from '../../keys/signature.ts';
 import type { TrustStore } from '../../keys/trust-store.ts';
 import { bundleFiles } from '../../policy/bundle.ts';
 import { type Manifest, parseManifest } from '../../policy/manifest.ts';
-import { syncFolder } from './slots-file.ts';
 import type { VersionRecord } from './slots.ts';
+import { syncFolder } from './slots-file.ts';
 
 /** Where control keeps the bytes that it has verified: `store/<id>/<version>/` of the policies in the state directory. */
 export class VersionStore {
@@ -65,7 +65,8 @@ async function read(path: string, most: number): Promise<Buffer> {
   const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
     const stat = await file.stat();
-    if (!stat.isFile() || stat.size === 0 || stat.size > most) throw new Error(`${path} is no file of at most ${most} bytes`);
+    if (!stat.isFile() || stat.size === 0 || stat.size > most)
+      throw new Error(`${path} is no file of at most ${most} bytes`);
     const bytes = Buffer.alloc(stat.size);
     for (let length = 0; length < stat.size; ) {
       const { bytesRead } = await file.read(bytes, length, stat.size - length, length);

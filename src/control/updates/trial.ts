@@ -3,8 +3,8 @@ import { limitBit } from '../../messages/states.ts';
 import type { Robot } from '../../robot/robot.ts';
 import { activeConditions, conditionBit } from '../../safety/failsafe-table.ts';
 import type { Actuated } from '../tick.ts';
-import { percent } from './rehearsal.ts';
 import { MORE, POLICY_LIMITS } from './outside.ts';
+import { percent } from './rehearsal.ts';
 
 /** What a trial looks at of a frame that was answered. */
 export type TrialFrame = Pick<

@@ -351,7 +351,7 @@ export class PolicyUpdates implements PolicyOrders {
   async #beginShadow(id: string, version: number): Promise<string | undefined> {
     const { bench, config, control, robot, rate, wall } = this.#parts;
     const record = versions.recordOf(this.#slots, id, version);
-    if (!record || record.from !== 'store') return `unknown: there is no version ${version} of ${id} in the store`;
+    if (record?.from !== 'store') return `unknown: there is no version ${version} of ${id} in the store`;
     if (this.#shadow) return `shadow: version ${this.#shadow.version} of ${this.#shadow.id} runs as one`;
     if (record.stage !== 'eligible') return `stage: version ${version} of ${id} is ${record.stage}, not eligible`;
     if (!bench.isUp) {

@@ -547,10 +547,17 @@ export class PolicyUpdates implements PolicyOrders {
     const trial = this.#trial;
     this.#trial = undefined;
     if (!trial) return;
+    const { wall, file } = this.#parts;
     const { active, previous } = versions.slotOf(this.#slots, trial.id);
-    void this.#keep(versions.committed(this.#slots, this.#parts.wall()));
-    if (active !== null) this.#say(trial.id, active);
-    if (previous !== null) this.#say(trial.id, previous);
+    const before = this.#slots;
+    const after = versions.committed(before, wall());
+    // It is not called committed before a power cut could no longer take that back.
+    const kept = file.save(after).then(() => {
+      if (this.#slots === before) this.#slots = after;
+      else void this.#keep(versions.committed(this.#slots, wall()));
+      for (const version of [active, previous]) if (version !== null) this.#say(trial.id, version);
+    });
+    this.#last = Promise.all([this.#last, kept]);
   }
 
   #activateIfDue(): void {

@@ -305,8 +305,8 @@ export function found(
   const known = recordOf(slots, id, version);
   const slot = slotOf(slots, id);
   const isNew = !known && version > highestVersion(slots, id, trusted);
-  // What came over the broker under this number stays what it is.
-  if (known?.from === 'store') return slots;
+  // What came over the broker under this number stays what it is; and this is for a start, when no trial is on.
+  if (known?.from === 'store' || slots.trial) return slots;
   let after = slots;
   if (!known) {
     const stage = isNew ? 'eligible' : 'superseded';

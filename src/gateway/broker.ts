@@ -10,6 +10,7 @@ import {
   MQTT_TOPICS,
   type StateMessage,
   type TelemetryMessage,
+  type TopicName,
   topic,
 } from '../messages/mqtt.ts';
 import { offlineState } from '../messages/mqtt-state.ts';
@@ -182,7 +183,7 @@ export class Broker {
     if (this.connected) void this.#publish('response', where, response, correlationData);
   }
 
-  #topic(name: keyof typeof MQTT_TOPICS): string {
+  #topic(name: TopicName): string {
     return topic(this.#options.robot, name);
   }
 

@@ -7,9 +7,13 @@ import {
   commandRequest,
   estopMessage,
   MQTT_TOPICS,
+  type MqttTopic,
   parsePayload,
   stateMessage,
+  type TopicName,
   topic,
+  trainerTopic,
+  treeOf,
 } from './mqtt.ts';
 import { offlineState, stateKey, stateOf } from './mqtt-state.ts';
 import { statusOf } from './status.testing.ts';
@@ -18,7 +22,8 @@ const recording = { on: true, rows: 5, problem: '' };
 
 describe('topics', () => {
   it('stand in one tree for each robot', () => {
-    expect(Object.keys(MQTT_TOPICS).map((name) => topic('r1', name as keyof typeof MQTT_TOPICS))).toEqual([
+    const ofRobots = Object.entries<MqttTopic>(MQTT_TOPICS).filter(([, row]) => treeOf(row) === 'robot');
+    expect(ofRobots.map(([name]) => topic('r1', name as TopicName))).toEqual([
       'h2o/v1/r1/estop',
       'h2o/v1/r1/challenge',
       'h2o/v1/r1/command',
@@ -27,7 +32,29 @@ describe('topics', () => {
       'h2o/v1/r1/state',
       'h2o/v1/r1/event',
       'h2o/v1/r1/telemetry',
+      'h2o/v1/r1/dataset/offer',
+      'h2o/v1/r1/dataset/claim',
+      'h2o/v1/r1/dataset/acknowledge',
+      'h2o/v1/r1/dataset/status',
     ]);
+  });
+
+  it('of a trainer stand in its own, with a corner for each robot', () => {
+    expect(trainerTopic('lab', 'datasetChunk', 'r1')).toBe('h2o/v1/trainer/lab/dataset/r1/chunk');
+    for (const [trainer, robot] of [
+      ['+', 'r1'],
+      ['lab', '#'],
+      ['lab', undefined],
+    ] as const) {
+      expect(() => trainerTopic(trainer, 'datasetChunk', robot)).toThrow(
+        expect.objectContaining({ codeName: 'usage' }),
+      );
+    }
+  });
+
+  it('are answered on rows that exist', () => {
+    const answers = Object.values<MqttTopic>(MQTT_TOPICS).flatMap(({ answer }) => answer ?? []);
+    expect(answers.filter((name) => !(name in MQTT_TOPICS))).toEqual([]);
   });
 
   it.each(['+', '#', 'a/b', '', 'R1', 'x'.repeat(33), 'r1/estop'])('are not made for %j', (robot) => {
@@ -102,9 +129,9 @@ describe('the generated documentation', () => {
       return [name, document.channels[name].address, bindings.mqtt.qos, bindings.mqtt.retain];
     });
     expect(found).toEqual(
-      Object.entries(MQTT_TOPICS).map(([name, row]) => [
+      Object.entries<MqttTopic>(MQTT_TOPICS).map(([name, row]) => [
         name,
-        `h2o/v1/{robot}/${row.path}`,
+        `h2o/v1/${treeOf(row) === 'robot' ? '{robot}' : 'trainer/{trainer}'}/${row.path}`,
         row.qos,
         row.retain === 'yes',
       ]),

@@ -1,6 +1,14 @@
 import { z } from 'zod';
 import { EdgeError } from '../errors.ts';
 import {
+  datasetAcknowledge,
+  datasetChunkProperties,
+  datasetClaim,
+  datasetOffer,
+  datasetStatus,
+  trainerPresence,
+} from './mqtt-dataset.ts';
+import {
   challengeRequest,
   commandRequest,
   commandResponse,
@@ -12,29 +20,42 @@ import {
   telemetryMessage,
 } from './mqtt-payloads.ts';
 
+export * from './mqtt-dataset.ts';
 export * from './mqtt-payloads.ts';
 
-/** One topic: everything that a client has to know of it. `docs/asyncapi.yaml` is made from these rows. */
+/**
+ * One topic: everything that a client has to know of it. `docs/asyncapi.yaml` and the brokers' access lists are made from
+ * these rows.
+ */
 export interface MqttTopic {
-  /** what follows `h2o/v1/{robot}/` */
+  /** what follows `h2o/v1/{robot}/`, or `h2o/v1/trainer/{trainer}/`, where it may hold a `{robot}` */
   readonly path: string;
-  readonly direction: 'to-robot' | 'from-robot';
-  /** which of the robot's processes is at this end */
-  readonly process: 'control' | 'gateway' | 'gateway and control';
+  /** seen from whose tree it stands in */
+  readonly direction: 'to-robot' | 'from-robot' | 'to-trainer' | 'from-trainer';
+  /** which process is at the end that owns the tree */
+  readonly process: 'control' | 'gateway' | 'gateway and control' | 'trainer';
+  /** who is at the other end: says what goes there, reads what comes from there. Operators read everything anyway */
+  readonly others: readonly ('operator' | 'trainer' | 'robot')[];
   /** with which it is published */
   readonly qos: 0 | 1;
   /** whether it is published retained; `ignored`: retained messages are not acted on */
   readonly retain: 'yes' | 'no' | 'ignored' | 'obeyed';
-  readonly payload: z.ZodType;
+  /** JSON of this shape; `raw`: bytes, described by `userProperties` */
+  readonly payload: z.ZodType | 'raw';
+  /** MQTT 5 user properties that go with the payload */
+  readonly userProperties?: z.ZodObject;
+  /** row on which it is answered: on that topic, or one word below it */
+  readonly answer?: string;
   readonly doc: string;
 }
 
-/** Every topic of one robot. */
+/** Every topic of a robot and of a trainer. */
 export const MQTT_TOPICS = {
   estop: {
     path: 'estop',
     direction: 'to-robot',
     process: 'control',
+    others: ['operator'],
     qos: 1,
     retain: 'obeyed',
     payload: estopMessage,
@@ -44,24 +65,29 @@ export const MQTT_TOPICS = {
     path: 'challenge',
     direction: 'to-robot',
     process: 'gateway',
+    others: ['operator'],
     qos: 1,
     retain: 'ignored',
     payload: challengeRequest,
+    answer: 'response',
     doc: 'Asks for a one-time challenge, to be repeated in one signed command within the time that the answer names. The answer goes to the response topic of the message, with its correlation data. No stop or disarming, by anybody, may lie between the challenge and its command: it would be unknown by then.',
   },
   command: {
     path: 'command',
     direction: 'to-robot',
     process: 'gateway',
+    others: ['operator'],
     qos: 1,
     retain: 'ignored',
     payload: commandRequest,
+    answer: 'response',
     doc: 'A signed command (mode, reset, …), or an unsigned request (status, disarm). To give a command, ask on `challenge`, make the text of `envelope.payload` with the challenge in it, sign that text with the private key of an operator whom the robot trusts, and publish the envelope here; the answer says `ok`, or why not. Set a message expiry of a few seconds.',
   },
   response: {
     path: 'command/response',
     direction: 'from-robot',
     process: 'gateway',
+    others: ['operator'],
     qos: 1,
     retain: 'no',
     payload: commandResponse,
@@ -71,6 +97,7 @@ export const MQTT_TOPICS = {
     path: 'heartbeat',
     direction: 'to-robot',
     process: 'gateway',
+    others: ['operator'],
     qos: 0,
     retain: 'ignored',
     payload: heartbeatMessage,
@@ -80,6 +107,7 @@ export const MQTT_TOPICS = {
     path: 'state',
     direction: 'from-robot',
     process: 'gateway',
+    others: ['operator', 'trainer'],
     qos: 1,
     retain: 'yes',
     payload: stateMessage,
@@ -89,6 +117,7 @@ export const MQTT_TOPICS = {
     path: 'event',
     direction: 'from-robot',
     process: 'gateway and control',
+    others: ['operator', 'trainer'],
     qos: 1,
     retain: 'no',
     payload: z.union([estopStageEvent, eventMessage]),
@@ -98,14 +127,86 @@ export const MQTT_TOPICS = {
     path: 'telemetry',
     direction: 'from-robot',
     process: 'gateway',
+    others: ['operator', 'trainer'],
     qos: 0,
     retain: 'no',
     payload: telemetryMessage,
     doc: 'Numbers for plots, at 20 Hz by the clock of the motor controller. Never sent again when it is lost.',
   },
+  datasetOffer: {
+    path: 'dataset/offer',
+    direction: 'from-robot',
+    process: 'gateway',
+    others: ['trainer'],
+    qos: 1,
+    retain: 'no',
+    payload: datasetOffer,
+    doc: 'A sealed segment that nobody has acknowledged, oldest first. Offered while a trainer is online, again and again until one claims it. Trainers share the offers: `$share/trainers/h2o/v1/+/dataset/offer`.',
+  },
+  datasetClaim: {
+    path: 'dataset/claim',
+    direction: 'to-robot',
+    process: 'gateway',
+    others: ['trainer'],
+    qos: 1,
+    retain: 'ignored',
+    payload: datasetClaim,
+    doc: "A trainer wants the segment that is offered, or goes on wanting it. The robot sends the chunks that are missing to one trainer at a time, and stops when its claim expires. Renewed after every few chunks, since at most 16 are sent ahead of the trainer's word, and when nothing came for a while: what had been sent before the last but one claim and is still missing is sent again.",
+  },
+  datasetChunk: {
+    path: 'dataset/{robot}/chunk',
+    direction: 'to-trainer',
+    process: 'trainer',
+    others: ['robot'],
+    qos: 1,
+    retain: 'no',
+    payload: 'raw',
+    userProperties: datasetChunkProperties,
+    doc: 'A piece of a segment that this trainer has claimed. It may come twice, late, or not at all.',
+  },
+  datasetAcknowledge: {
+    path: 'dataset/acknowledge',
+    direction: 'to-robot',
+    process: 'gateway',
+    others: ['trainer'],
+    qos: 1,
+    retain: 'ignored',
+    payload: datasetAcknowledge,
+    doc: 'The trainer has the segment: its SHA-256 is right, it reads as a whole, and it is on the medium. From now on the robot may give it up by its own rules. Also the answer to an offer of what the trainer has already.',
+  },
+  datasetStatus: {
+    path: 'dataset/status',
+    direction: 'from-robot',
+    process: 'gateway',
+    others: ['operator', 'trainer'],
+    qos: 1,
+    retain: 'yes',
+    payload: datasetStatus,
+    doc: 'What waits to be uploaded, what is sent, what was acknowledged last, and why nothing moves.',
+  },
+  trainerState: {
+    path: 'state',
+    direction: 'from-trainer',
+    process: 'trainer',
+    others: ['robot', 'operator'],
+    qos: 1,
+    retain: 'yes',
+    payload: trainerPresence,
+    doc: 'What a trainer does. Robots offer nothing while no trainer is online. The last will says `online: false`.',
+  },
 } as const satisfies Record<string, MqttTopic>;
 
-export type TopicName = keyof typeof MQTT_TOPICS;
+type Rows = typeof MQTT_TOPICS;
+/** Rows of a robot's own tree. */
+export type TopicName = {
+  [Name in keyof Rows]: Rows[Name]['direction'] extends 'to-robot' | 'from-robot' ? Name : never;
+}[keyof Rows];
+/** Rows of a trainer's tree. */
+export type TrainerTopicName = Exclude<keyof Rows, TopicName>;
+
+/** Whose tree a row stands in. */
+export const treeOf = ({ direction }: MqttTopic): 'robot' | 'trainer' =>
+  direction === 'to-trainer' || direction === 'from-trainer' ? 'trainer' : 'robot';
 
 const ROBOT_NAME = /^[a-z0-9][a-z0-9-]{0,31}$/;
 
@@ -122,6 +223,19 @@ export function topic(robot: string, name: TopicName): string {
     );
   }
   return `h2o/v1/${robot}/${MQTT_TOPICS[name].path}`;
+}
+
+/**
+ * The full topic of one trainer; `robot` where the path has one.
+ * @throws EdgeError `usage` when that is no name of a trainer or robot
+ */
+export function trainerTopic(trainer: string, name: TrainerTopicName, robot?: string): string {
+  const path: string = MQTT_TOPICS[name].path;
+  const wrong = [trainer, ...(path.includes('{robot}') ? [robot ?? ''] : [])].find((one) => !ROBOT_NAME.test(one));
+  if (wrong !== undefined) {
+    throw new EdgeError('usage', `"${wrong}" is no name`, 'use lower case letters, digits and "-", at most 32');
+  }
+  return `h2o/v1/trainer/${trainer}/${path.replace('{robot}', robot ?? '')}`;
 }
 
 /**

@@ -10,14 +10,22 @@ const NOT_AUTHORISED = 0x87;
 
 const TOPICS = Object.values<MqttTopic>(MQTT_TOPICS);
 const RESPONSE_TO_ONE = 'command/response/h2o-client-1';
-/** What robots, and what trainers of later versions, have beside the table. */
-const EXCHANGED = ['dataset/offer', 'dataset/chunk/1', 'policy/desired'];
-const PATHS = [...TOPICS.map(({ path }) => path), RESPONSE_TO_ONE, ...EXCHANGED];
-const FROM_ROBOT = [
-  ...TOPICS.filter(({ direction }) => direction === 'from-robot').map(({ path }) => path),
-  RESPONSE_TO_ONE,
-];
-const TO_ROBOT = TOPICS.filter(({ direction }) => direction === 'to-robot').map(({ path }) => path);
+/** The rows of a direction, of those with that party at the other end, as seen by a robot of that name. */
+const rows = (direction: MqttTopic['direction'], other?: MqttTopic['others'][number], robot = '') =>
+  TOPICS.filter((row) => row.direction === direction && (!other || row.others.includes(other))).map(({ path }) =>
+    path.replace('{robot}', robot),
+  );
+const FROM_ROBOT = [...rows('from-robot'), RESPONSE_TO_ONE];
+const TO_ROBOT = rows('to-robot');
+const PATHS = [...FROM_ROBOT, ...TO_ROBOT];
+
+const ROBOTS = ['robot-a', 'robot-b'] as const;
+/** In the tree of a trainer: each corner of a robot, and what is for or from everybody. */
+const inTrainers = (direction: MqttTopic['direction'], other?: MqttTopic['others'][number], robot?: string) =>
+  [...new Set((robot ? [robot] : ROBOTS).flatMap((one) => rows(direction, other, one)))].map(
+    (path) => `h2o/v1/trainer/lab/${path}`,
+  );
+const IN_TRAINERS = [...inTrainers('to-trainer'), ...inTrainers('from-trainer')];
 
 /** Beside the tree of `robot-a`, or too deep in it. */
 const NOBODYS = [
@@ -36,35 +44,44 @@ const NOBODYS = [
   'estop',
 ];
 
-const ROBOTS = ['robot-a', 'robot-b'] as const;
-
 interface Party {
   readonly who: string;
   readonly mayWrite: (robot: string, path: string) => boolean;
   readonly mayRead: (robot: string, path: string) => boolean;
+  /** the topics in the tree of a trainer that it may write and read */
+  readonly writes: readonly string[];
+  readonly reads: readonly string[];
 }
 
 const PARTIES: Record<string, Party> = {
   'robot-a': {
     who: 'a robot',
-    mayWrite: (robot, path) =>
-      path === 'estop' || (robot === 'robot-a' && (FROM_ROBOT.includes(path) || EXCHANGED.includes(path))),
-    mayRead: (robot, path) => robot === 'robot-a' && (TO_ROBOT.includes(path) || EXCHANGED.includes(path)),
+    mayWrite: (robot, path) => path === 'estop' || (robot === 'robot-a' && FROM_ROBOT.includes(path)),
+    mayRead: (robot, path) => robot === 'robot-a' && TO_ROBOT.includes(path),
+    writes: inTrainers('to-trainer', 'robot', 'robot-a'),
+    reads: inTrainers('from-trainer', 'robot'),
   },
   operator: {
     who: 'an operator',
-    mayWrite: (_, path) => TO_ROBOT.includes(path),
+    mayWrite: (_, path) => path === 'estop' || rows('to-robot', 'operator').includes(path),
     mayRead: () => true,
+    writes: inTrainers('to-trainer', 'operator'),
+    reads: IN_TRAINERS,
   },
   trainer: {
     who: 'a trainer',
-    mayWrite: (_, path) => path === 'estop' || EXCHANGED.includes(path),
-    mayRead: (_, path) => ['state', 'event', 'telemetry', ...EXCHANGED].includes(path),
+    mayWrite: (_, path) => path === 'estop' || rows('to-robot', 'trainer').includes(path),
+    mayRead: (_, path) => rows('from-robot', 'trainer').includes(path),
+    writes: inTrainers('from-trainer'),
+    // What robots hear of trainers anybody with a certificate hears.
+    reads: [...inTrainers('to-trainer'), ...inTrainers('from-trainer', 'robot')],
   },
   anyone: {
     who: 'anybody without a certificate',
     mayWrite: (_, path) => path === 'estop',
     mayRead: (_, path) => path === 'state',
+    writes: [],
+    reads: [],
   },
 };
 
@@ -85,7 +102,7 @@ async function ears(client: MqttClient): Promise<Set<string>> {
   client.on('message', (topic) => heard.add(topic));
   for (const filter of ['#', 'h2o/#', 'h2o/v1/+/+']) await client.subscribeAsync(filter, { qos: 1 }).catch(() => {});
   const single = ROBOTS.flatMap((robot) => PATHS.map((path) => `h2o/v1/${robot}/${path}`));
-  for (const filter of single) await client.subscribeAsync(filter, { qos: 1 }).catch(() => {});
+  for (const filter of [...single, ...IN_TRAINERS]) await client.subscribeAsync(filter, { qos: 1 }).catch(() => {});
   return heard;
 }
 
@@ -118,6 +135,9 @@ describe.skipIf(noMosquitto)('with the mosquitto configuration that ships (needs
           );
         }
       }
+      for (const topic of IN_TRAINERS) {
+        expect(await takes(client, topic), `${who} writes ${topic}`).toBe(PARTIES[name]?.writes.includes(topic));
+      }
       for (const topic of NOBODYS) expect(await takes(client, topic), `${who} writes ${topic}`).toBe(false);
     }
 
@@ -129,19 +149,35 @@ describe.skipIf(noMosquitto)('with the mosquitto configuration that ships (needs
       ['robot-b', robotB],
     ] as const) {
       for (const path of PATHS) {
-        const by = FROM_ROBOT.includes(path) ? speaker : EXCHANGED.includes(path) ? trainer : operator;
+        const by = FROM_ROBOT.includes(path)
+          ? speaker
+          : rows('to-robot', 'operator').includes(path)
+            ? operator
+            : trainer;
         expect(await takes(by, `h2o/v1/${robot}/${path}`)).toBe(true);
       }
     }
-    for (const [name, { who, mayRead }] of Object.entries(PARTIES)) {
-      const due = ROBOTS.flatMap((robot) =>
-        PATHS.filter((path) => mayRead(robot, path)).map((path) => `h2o/v1/${robot}/${path}`),
+    for (const topic of IN_TRAINERS) {
+      const by = [trainer, operator, robotA, robotB].find(
+        (_, index) => PARTIES[['trainer', 'operator', 'robot-a'][index] ?? '']?.writes.includes(topic) ?? true,
       );
+      expect(by && (await takes(by, topic)), topic).toBe(true);
+    }
+    for (const [name, { who, mayRead, reads }] of Object.entries(PARTIES)) {
+      const due = [
+        ...ROBOTS.flatMap((robot) =>
+          PATHS.filter((path) => mayRead(robot, path)).map((path) => `h2o/v1/${robot}/${path}`),
+        ),
+        ...reads,
+      ];
       await until(`${who} has heard all that is due`, () => due.every((topic) => heard[name]?.has(topic)));
     }
     // A round trip of every client: what was on its way to it has come.
     await Promise.all(Object.values(clients).map((client) => takes(client, 'h2o/v1/nobody/estop')));
-    for (const [name, { who, mayRead }] of Object.entries(PARTIES)) {
+    for (const [name, { who, mayRead, reads }] of Object.entries(PARTIES)) {
+      for (const topic of IN_TRAINERS) {
+        expect(heard[name]?.has(topic), `${who} reads ${topic}`).toBe(reads.includes(topic));
+      }
       for (const robot of ROBOTS) {
         for (const path of PATHS) {
           expect(heard[name]?.has(`h2o/v1/${robot}/${path}`), `${who} reads ${robot}/${path}`).toBe(

@@ -36,6 +36,10 @@ describe('topics', () => {
       'h2o/v1/r1/dataset/claim',
       'h2o/v1/r1/dataset/acknowledge',
       'h2o/v1/r1/dataset/status',
+      'h2o/v1/r1/policy/offer',
+      'h2o/v1/r1/policy/want',
+      'h2o/v1/r1/policy/chunk',
+      'h2o/v1/r1/policy/status',
     ]);
   });
 

@@ -19,9 +19,11 @@ import {
   stateMessage,
   telemetryMessage,
 } from './mqtt-payloads.ts';
+import { policyChunkHeader, policyOffer, policyStatus, policyWant } from './mqtt-policy.ts';
 
 export * from './mqtt-dataset.ts';
 export * from './mqtt-payloads.ts';
+export * from './mqtt-policy.ts';
 
 /**
  * One topic: everything that a client has to know of it. `docs/asyncapi.yaml` and the brokers' access lists are made from
@@ -183,6 +185,47 @@ export const MQTT_TOPICS = {
     retain: 'yes',
     payload: datasetStatus,
     doc: 'What waits to be uploaded, what is sent, what was acknowledged last, and why nothing moves.',
+  },
+  policyOffer: {
+    path: 'policy/offer',
+    direction: 'to-robot',
+    process: 'gateway',
+    others: ['trainer', 'operator'],
+    qos: 1,
+    retain: 'obeyed',
+    payload: policyOffer,
+    doc: 'A signed policy that the robot may have. It asks for the model on `policy/want`, unless `policy/status` says why not. May be retained, for a robot that comes later, and repeated: what the robot has or has refused it does not fetch again. An empty one that is retained withdraws the offer and changes nothing on the robot.',
+  },
+  policyWant: {
+    path: 'policy/want',
+    direction: 'from-robot',
+    process: 'gateway',
+    others: ['trainer', 'operator'],
+    qos: 1,
+    retain: 'no',
+    payload: policyWant,
+    doc: 'The robot wants a model that was offered: whoever `to` names sends the chunks that `have` lacks, in any order. Asked again when nothing came for a while, at growing intervals, and for what was lost on the way; one robot asks for one model at a time.',
+  },
+  policyChunk: {
+    path: 'policy/chunk',
+    direction: 'to-robot',
+    process: 'gateway',
+    others: ['trainer', 'operator'],
+    qos: 1,
+    retain: 'ignored',
+    payload: 'raw',
+    userProperties: policyChunkHeader,
+    doc: 'A piece of a model that the robot wants. It may come twice, late, or not at all; one that nobody wants is thrown away.',
+  },
+  policyStatus: {
+    path: 'policy/status',
+    direction: 'from-robot',
+    process: 'gateway',
+    others: ['operator', 'trainer'],
+    qos: 1,
+    retain: 'yes',
+    payload: policyStatus,
+    doc: 'What became of every policy that the robot was offered, step by step, and why it goes no further. Published at every change.',
   },
   trainerState: {
     path: 'state',

@@ -49,7 +49,7 @@ describe.skipIf(noMosquitto || noTools || noPaho)(
       expect(await page.run('$tree/heartbeat')).toContain('"ok":true');
       expect((await robot.simulator.measure('moving')).distance).toBeGreaterThan(0.3);
       await robot.status('nobody is there any more', (status) => reasonsOf(status).includes('heartbeat-lost'));
-      expect(await page.run('"id": 2, "request"')).toContain('"ok":true');
+      expect(await page.run(`ask command '{"id": 2`)).toContain('"ok":true');
       expect((await robot.control.status()).state).toBe('disarmed');
 
       await robot.lift();
@@ -61,7 +61,7 @@ describe.skipIf(noMosquitto || noTools || noPaho)(
       await robot.truth('idle', ({ state }) => state === 'idle');
       await robot.lift();
       await robot.stand();
-      const stages = (await page.run('stages.txt')).trim().split('\n');
+      const stages = (await page.run('events.txt')).trim().split('\n');
       expect(stages.sort()).toEqual(['confirmed', 'latched', 'received']);
       await robot.reset();
       await robot.lift();

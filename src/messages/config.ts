@@ -2,6 +2,7 @@ import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { RESERVED_NAMES } from '../keys/certificates/certificate-role.ts';
 import { readYamlFile } from '../yaml-file.ts';
+import { ACTIVATIONS } from './policy-updates.ts';
 
 /** What a stop input can be; see `stopInputs`. */
 export const STOP_INPUT_KINDS = ['auto', 'joystick', 'event', 'pipe'] as const;
@@ -89,6 +90,43 @@ const recordingSchema = z
   })
   .prefault({});
 
+const policyUpdatesSchema = z
+  .strictObject({
+    activation: z
+      .enum(ACTIVATIONS)
+      .default('operator')
+      .describe(
+        'When a new version that has passed every test takes over: `operator` = on the signed word of an operator; `after-shadow` = by itself, once it has run beside the active one for `shadowSeconds` without anything to be said against it, and only while the robot stands still or is not armed.',
+      ),
+    shadowSeconds: z
+      .number()
+      .min(1)
+      .max(86_400)
+      .default(60)
+      .describe('How long a version runs beside the active one, unheard, until its shadow is complete [s].'),
+    trialSeconds: z
+      .number()
+      .min(1)
+      .max(86_400)
+      .default(60)
+      .describe(
+        'How long a version is on trial once it is in charge [s]; whatever goes wrong meanwhile brings back the one before it.',
+      ),
+    keepVersions: z
+      .int()
+      .min(2)
+      .max(1000)
+      .default(5)
+      .describe('Versions of a policy that are kept on disk; the active and the previous one always are.'),
+    maxMegabytes: z
+      .number()
+      .min(1)
+      .max(100_000)
+      .default(200)
+      .describe('What all versions of all policies may take on disk [MB]; more are refused.'),
+  })
+  .prefault({});
+
 /** Configuration of one robot. Descriptions become the comments of the file that `h2o-edge init` writes. */
 export const configSchema = z.strictObject({
   name: z
@@ -129,6 +167,9 @@ export const configSchema = z.strictObject({
     .describe(
       'Folders that hold policy bundles, one folder each. Each is verified and tried before the port is opened.',
     ),
+  policyUpdates: policyUpdatesSchema.describe(
+    'Versions of policies that come over the broker; see docs/policies.md. They lie in the state directory.',
+  ),
   trust: z
     .string()
     .default('trust.yaml')

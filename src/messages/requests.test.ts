@@ -84,8 +84,8 @@ describe('a request', () => {
         });
     };
     const harmless = ['status', 'estop', 'disarm', 'challenge', 'command', 'subscribe', 'heartbeat', 'acknowledge'];
-    expect(namesOf(requestSchema, 'request')).toEqual([...harmless, 'recorder']);
-    expect(namesOf(commandSchema, 'name')).toEqual(['mode', 'reset', 'record']);
+    expect(namesOf(requestSchema, 'request')).toEqual([...harmless, 'recorder', 'policy-vet']);
+    expect(namesOf(commandSchema, 'name')).toEqual(['mode', 'reset', 'policy', 'record']);
   });
 
   it('is refused when it is no object at all', () => {

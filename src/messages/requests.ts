@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { modeSchema } from './mode.ts';
+import { controllerSchema, modeSchema } from './mode.ts';
+import { POLICY_ACTIONS } from './policy-updates.ts';
 
 /** Drawn at random by whoever sends a mode command; its heartbeats carry it. */
 const sessionSchema = z.string().min(1).max(64);
@@ -28,6 +29,16 @@ export const commandSchema = z.discriminatedUnion('name', [
       "Undoes an emergency stop or a latch of the motor controller; the robot stays disarmed. After an emergency stop somebody on the robot itself has to agree first, unless it is configured otherwise: `estop.confirmation` in `state` says `wanted`, and a minute's time is left once it says `given`.",
     ),
   z
+    .strictObject({
+      name: z.literal('policy'),
+      action: z.enum(POLICY_ACTIONS),
+      id: controllerSchema,
+      version: z.int().positive(),
+    })
+    .describe(
+      '`activate`: this version takes over. `rollback`: the active version goes, and this one, which must be the `previous`, comes back. `shadow` and `unshadow`: this version runs beside the active one, or no more.',
+    ),
+  z
     .strictObject({ name: z.literal('record'), recording: z.boolean() })
     .describe('Starts or ends the recording. It moves nothing, but what is recorded is what policies are made of.'),
 ]);
@@ -49,6 +60,14 @@ export const requestSchema = z.discriminatedUnion('request', [
   z.strictObject({ request: z.literal('acknowledge'), sequence: z.int().nonnegative() }),
   /** how the gateway's recorder does; whatever it says can only warn */
   z.strictObject({ request: z.literal('recorder'), problem: z.enum(['', 'behind', 'disk-full']) }),
+  /**
+   * A bundle lies in this folder of `<stateDirectory>/policies/incoming`: `policy.onnx`, `manifest.json`, `manifest.sig`.
+   * Answered at once; what becomes of it is in `policies` of the status, and told as `policy-update` events.
+   */
+  z.strictObject({
+    request: z.literal('policy-vet'),
+    folder: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, { error: 'must be the plain name of a folder' }),
+  }),
 ]);
 export type Request = z.output<typeof requestSchema>;
 

@@ -33,5 +33,6 @@ export const statusOf = (over: Partial<Status> = {}): Status => ({
   link: { path: '/dev/null', open: true, lastProblem: '' },
   controllers: [],
   refusedPolicies: {},
+  policies: [],
   ...over,
 });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { modeSchema } from './mode.ts';
+import { policyVersionSchema } from './policy-updates.ts';
 import { actionSchema, robotStateSchema } from './states.ts';
 
 const histogramSchema = z.strictObject({
@@ -119,5 +120,7 @@ export const statusSchema = z.strictObject({
   link: z.strictObject({ path: z.string(), open: z.boolean(), lastProblem: z.string() }),
   controllers: z.array(z.strictObject({ id: z.string(), task: z.string(), rate: z.number() })),
   refusedPolicies: z.record(z.string(), z.string()),
+  /** versions of policies, by id, newest first; one of each id is active at most */
+  policies: z.array(policyVersionSchema),
 });
 export type Status = z.output<typeof statusSchema>;

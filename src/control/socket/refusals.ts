@@ -66,3 +66,9 @@ export const OTHER_ORDERS: Refusal = {
   message: 'somebody has stopped the robot, or given it a mode, since this was asked for',
   remedy: 'look why, and ask anew',
 };
+
+export const NO_UPDATES: Refusal = {
+  code: 'no-policy-updates',
+  message: 'this control takes no versions of policies',
+  remedy: 'put the bundle into the policies folder and restart control',
+};

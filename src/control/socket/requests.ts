@@ -8,7 +8,7 @@ import { type Command, commandSchema, type Refusal, type Request } from '../../m
 import type { Status } from '../../messages/status.ts';
 import type { OperatorWatch } from '../facts/operator-watch.ts';
 import type { ControlEvent, RobotControl } from '../robot-control.ts';
-import { OTHER_ORDERS } from './refusals.ts';
+import { NO_UPDATES, OTHER_ORDERS } from './refusals.ts';
 import type { RowOutbox } from './row-outbox.ts';
 import type { RequestHandler } from './socket-server.ts';
 
@@ -20,6 +20,8 @@ export interface RequestParts {
   readonly status: () => Status;
   readonly operator: OperatorWatch;
   readonly outbox: RowOutbox;
+  /** without them no versions are taken */
+  readonly policies?: PolicyOrders;
   /** the MCU says that torque is off */
   readonly estopEcho$: Observable<void>;
   /** signature checks; each takes a tenth of a millisecond of the control loop, whoever asks for it */
@@ -29,6 +31,14 @@ export interface RequestParts {
   readonly audit: (event: ControlEvent) => void;
   /** monotonic [ms] */
   readonly now: () => number;
+}
+
+/** Versions of policies, as far as anybody may ask for something of them. */
+export interface PolicyOrders {
+  /** A bundle lies in this folder of the incoming ones. @returns why it is not looked at */
+  vet(folder: string): Refusal | undefined;
+  /** @returns why not */
+  obey(command: Extract<Command, { name: 'policy' }>): Promise<Refusal | undefined>;
 }
 
 /** Signature checks in a second, for all connections together. */
@@ -108,6 +118,11 @@ export function requestHandler(parts: RequestParts): RequestHandler {
           parts.control.surroundings.recorderReports(request.problem);
           answer({ ok: true });
           break;
+        case 'policy-vet': {
+          const refused = parts.policies ? parts.policies.vet(request.folder) : NO_UPDATES;
+          answer(refused ? { ok: false, refusal: refused } : { ok: true });
+          break;
+        }
         case 'subscribe':
           break; // the server's own business
       }
@@ -124,6 +139,8 @@ async function carryOutOn(parts: RequestParts, command: Command): Promise<Refusa
       return parts.control.enterMode(command.mode, command.session);
     case 'reset':
       return await parts.control.reset(parts.mcuSettled);
+    case 'policy':
+      return parts.policies ? await parts.policies.obey(command) : NO_UPDATES;
     case 'record':
       // The gateway records; that the command was good is all that it waits for.
       parts.audit({ event: 'record', recording: command.recording });

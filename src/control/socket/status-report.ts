@@ -170,6 +170,7 @@ export class StatusReport {
       link: { path: config.serial.path, open: link.isOpen, lastProblem: link.health.lastProblem },
       controllers: [...policies.values()].map(({ id, task, rate }) => ({ id, task, rate })),
       refusedPolicies: Object.fromEntries(refused),
+      policies: [],
     };
   }
 }

@@ -49,6 +49,8 @@ export const ErrorCode = {
   trainingInvalid: 910,
   trainingDiverged: 911,
   checkpointInvalid: 912,
+  jobInterrupted: 920,
+  jobCancelled: 921,
 } as const;
 
 export type ErrorCodeName = keyof typeof ErrorCode;

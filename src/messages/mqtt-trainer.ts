@@ -78,7 +78,7 @@ export type TrainerResponse = z.output<typeof trainerResponse>;
 const policyRef = z.object({ id: policyIdSchema, version, sha256: sha256Schema });
 
 const scores = z
-  .record(z.string(), z.number())
+  .record(z.string(), z.number().nullable())
   .describe('As in `evaluate --json`: meanReturn, survivalMean, survivalMin [s], maxAbsX [m], rmsSpeedError [m/s], …');
 
 /** How a new policy was judged. */
@@ -92,14 +92,16 @@ export const gateVerdict = z.object({
         against: z
           .enum(['threshold', 'previous'])
           .describe('An absolute bound, or the policy before it, on the same seeds.'),
-        measured: z.number(),
+        measured: z.number().nullable().describe('Null: no number, which never passes.'),
         bound: z.number().describe('What it had to reach, or to stay below.'),
         passed: z.boolean(),
       }),
     )
     .describe('Every comparison that was made.'),
   evaluations: z
-    .array(z.object({ gap: z.string(), seeds: z.array(z.int()), policy: scores, previous: scores.nullable() }))
+    .array(
+      z.object({ gap: z.string(), seeds: z.int().describe('Episodes.'), policy: scores, previous: scores.nullable() }),
+    )
     .describe('What was measured.'),
 });
 export type GateVerdict = z.output<typeof gateVerdict>;
@@ -201,22 +203,3 @@ const offlineTrainer = z.object({
 export const trainerState = z.discriminatedUnion('online', [onlineTrainer, offlineTrainer]);
 export type TrainerState = z.output<typeof trainerState>;
 export type OnlineTrainer = z.output<typeof onlineTrainer>;
-
-const TRAINER_NAME = /^[a-z0-9][a-z0-9-]{0,31}$/;
-
-/** Topics of one trainer, relative to `h2o/v1/trainer/{id}/`. */
-export const TRAINER_TOPICS = { state: 'state', result: 'result', order: 'order', response: 'response' } as const;
-
-export const isTrainerName = (name: string): boolean => TRAINER_NAME.test(name);
-
-/** The full topic of one trainer. The name must be one (`isTrainerName`). */
-export const trainerTopic = (trainer: string, name: keyof typeof TRAINER_TOPICS): string =>
-  `h2o/v1/trainer/${trainer}/${TRAINER_TOPICS[name]}`;
-
-/** Where a trainer answers: `response` of its own, or one word below it; `undefined` for anything else. */
-export function allowedTrainerResponse(trainer: string, wanted: string | undefined): string | undefined {
-  const base = trainerTopic(trainer, 'response');
-  if (wanted === undefined || wanted === base) return base;
-  const word = wanted.startsWith(`${base}/`) ? wanted.slice(base.length + 1) : '';
-  return /^[A-Za-z0-9_-]{1,64}$/.test(word) ? wanted : undefined;
-}

@@ -6,7 +6,6 @@ import {
   datasetClaim,
   datasetOffer,
   datasetStatus,
-  trainerPresence,
 } from './mqtt-dataset.ts';
 import {
   challengeRequest,
@@ -20,10 +19,12 @@ import {
   telemetryMessage,
 } from './mqtt-payloads.ts';
 import { policyChunkHeader, policyOffer, policyStatus, policyWant } from './mqtt-policy.ts';
+import { trainerOrder, trainerResponse, trainerResult, trainerState } from './mqtt-trainer.ts';
 
 export * from './mqtt-dataset.ts';
 export * from './mqtt-payloads.ts';
 export * from './mqtt-policy.ts';
+export * from './mqtt-trainer.ts';
 
 /**
  * One topic: everything that a client has to know of it. `docs/asyncapi.yaml` and the brokers' access lists are made from
@@ -186,36 +187,46 @@ export const MQTT_TOPICS = {
     payload: datasetStatus,
     doc: 'What waits to be uploaded, what is sent, what was acknowledged last, and why nothing moves.',
   },
+  trainerState: {
+    path: 'state',
+    direction: 'from-trainer',
+    process: 'trainer',
+    others: ['robot', 'operator'],
+    qos: 1,
+    retain: 'yes',
+    payload: trainerState,
+    doc: 'What a trainer does, what data it has, which policies it offers and what robots say of them: at every change, and every few seconds while it works. Robots offer nothing while no trainer is online. The last will says `online: false`.',
+  },
   policyOffer: {
     path: 'policy/offer',
     direction: 'to-robot',
     process: 'gateway',
-    others: ['trainer', 'operator'],
+    others: ['operator', 'trainer'],
     qos: 1,
     retain: 'obeyed',
     payload: policyOffer,
-    doc: 'A signed policy that the robot may have. It asks for the model on `policy/want`, unless `policy/status` says why not. May be retained, for a robot that comes later, and repeated: what the robot has or has refused it does not fetch again. An empty one that is retained withdraws the offer and changes nothing on the robot.',
+    doc: 'A signed policy that the robot may have. Retained, so that a robot that was away hears of it; the topic holds one, so whoever offers says it again when the robot comes back. A repeated or old one does no harm: the signature and the rising version decide.',
   },
   policyWant: {
     path: 'policy/want',
     direction: 'from-robot',
     process: 'gateway',
-    others: ['trainer', 'operator'],
+    others: ['operator', 'trainer'],
     qos: 1,
     retain: 'no',
     payload: policyWant,
-    doc: 'The robot wants a model that was offered: whoever `to` names sends the chunks that `have` lacks, in any order. Asked again when nothing came for a while, at growing intervals, and for what was lost on the way; one robot asks for one model at a time.',
+    doc: 'Asks who offered a policy for the chunks of its model that are missing: at the start, and again when none came for a while.',
   },
   policyChunk: {
     path: 'policy/chunk',
     direction: 'to-robot',
     process: 'gateway',
-    others: ['trainer', 'operator'],
+    others: ['operator', 'trainer'],
     qos: 1,
     retain: 'ignored',
     payload: 'raw',
     userProperties: policyChunkHeader,
-    doc: 'A piece of a model that the robot wants. It may come twice, late, or not at all; one that nobody wants is thrown away.',
+    doc: 'A piece of a model that the robot wants. It may come twice, late, or not at all.',
   },
   policyStatus: {
     path: 'policy/status',
@@ -225,17 +236,38 @@ export const MQTT_TOPICS = {
     qos: 1,
     retain: 'yes',
     payload: policyStatus,
-    doc: 'What became of every policy that the robot was offered, step by step, and why it goes no further. Published at every change.',
+    doc: 'Every version of every policy that the robot knows: how far it came, and why it was refused or rolled back.',
   },
-  trainerState: {
-    path: 'state',
+  trainerResult: {
+    path: 'result',
     direction: 'from-trainer',
     process: 'trainer',
-    others: ['robot', 'operator'],
+    others: [],
     qos: 1,
     retain: 'yes',
-    payload: trainerPresence,
-    doc: 'What a trainer does. Robots offer nothing while no trainer is online. The last will says `online: false`.',
+    payload: trainerResult,
+    doc: 'How the last job ended: its data, how the gate judged, and what was published and to whom it is offered.',
+  },
+  trainerOrder: {
+    path: 'order',
+    direction: 'to-trainer',
+    process: 'trainer',
+    others: ['operator'],
+    qos: 1,
+    retain: 'ignored',
+    payload: trainerOrder,
+    answer: 'trainerResponse',
+    doc: 'Train a task now, cancel its job, or offer a policy once more. Unsigned: nothing that comes of it moves a robot without passing the gate, the signature, and the robot.',
+  },
+  trainerResponse: {
+    path: 'response',
+    direction: 'from-trainer',
+    process: 'trainer',
+    others: [],
+    qos: 1,
+    retain: 'no',
+    payload: trainerResponse,
+    doc: 'Answers to `order`. A client may name `response/{word}` as its response topic instead; no other is written to.',
   },
 } as const satisfies Record<string, MqttTopic>;
 
@@ -288,6 +320,14 @@ export function trainerTopic(trainer: string, name: TrainerTopicName, robot?: st
  */
 export function allowedResponseTopic(robot: string, wanted: string | undefined): string | undefined {
   const base = topic(robot, 'response');
+  if (wanted === undefined || wanted === base) return base;
+  const word = wanted.startsWith(`${base}/`) ? wanted.slice(base.length + 1) : '';
+  return /^[A-Za-z0-9_-]{1,64}$/.test(word) ? wanted : undefined;
+}
+
+/** As `allowedResponseTopic`, of a trainer. */
+export function allowedTrainerResponse(trainer: string, wanted: string | undefined): string | undefined {
+  const base = trainerTopic(trainer, 'trainerResponse');
   if (wanted === undefined || wanted === base) return base;
   const word = wanted.startsWith(`${base}/`) ? wanted.slice(base.length + 1) : '';
   return /^[A-Za-z0-9_-]{1,64}$/.test(word) ? wanted : undefined;

@@ -42,6 +42,7 @@ export const ErrorCode = {
   datasetInvalid: 800,
   datasetNotWritten: 801,
   figuresMissing: 802,
+  storeUnusable: 803,
   // 9xx: learning
   tracingFailed: 900,
   engineUnavailable: 901,

@@ -1,6 +1,7 @@
 import { type ISubscriptionMap, type MqttClient, connect as mqttConnect } from 'mqtt';
 import { BehaviorSubject, type Observable } from 'rxjs';
 import { messageOf } from '../errors.ts';
+import { BrokerBackoff } from '../messages/broker-backoff.ts';
 import { type BrokerAccess, LEAST_TLS } from '../messages/broker-config.ts';
 import { brokerTrouble } from '../messages/broker-trouble.ts';
 import {
@@ -14,7 +15,6 @@ import {
   topic,
 } from '../messages/mqtt.ts';
 import { offlineState } from '../messages/mqtt-state.ts';
-import { BrokerBackoff } from './broker-backoff.ts';
 import { EventQueue } from './event-queue.ts';
 
 export interface BrokerOptions extends BrokerAccess {
@@ -120,6 +120,11 @@ export class Broker {
     return this.#connected$.value;
   }
 
+  /** Whether more waits to be written than goes out. */
+  get isSlow(): boolean {
+    return (this.#client?.stream.writableLength ?? 0) > STALE_BUFFER;
+  }
+
   /** events that were pushed out by later ones while there was no connection */
   get eventsLost(): number {
     return this.#events.lost;
@@ -173,8 +178,7 @@ export class Broker {
 
   /** Publishes telemetry now or never. */
   publishTelemetry(telemetry: TelemetryMessage): void {
-    const stale = (this.#client?.stream.writableLength ?? 0) > STALE_BUFFER;
-    if (!this.connected || stale) this.counters.telemetryLeftOut += 1;
+    if (!this.connected || this.isSlow) this.counters.telemetryLeftOut += 1;
     else void this.#publish('telemetry', this.#topic('telemetry'), telemetry);
   }
 

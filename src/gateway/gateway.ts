@@ -18,6 +18,7 @@ import { Relay } from './relay.ts';
 import { StatePublisher } from './state-publisher.ts';
 import { StopCourier } from './stop-courier.ts';
 import { TelemetryThinner } from './telemetry.ts';
+import { DatasetUpload } from './upload/dataset-upload.ts';
 
 /** The gateway process, put together: what control says goes to disk and broker, what operators say goes to control. */
 export class Gateway {
@@ -30,6 +31,7 @@ export class Gateway {
   readonly #telemetry: TelemetryThinner;
   readonly #courier: StopCourier;
   readonly #http: HttpServer | undefined;
+  readonly #upload: DatasetUpload | undefined;
   #recording: boolean;
   /** not recording, and what was recorded before is on disk */
   #drained: boolean;
@@ -52,10 +54,10 @@ export class Gateway {
     this.#drained = !config.record;
     const now = () => performance.now();
     this.#recorder = new Recorder({
-      directory: join(config.stateDirectory, 'recordings'),
+      directory: this.#recordings,
       robot: config.name,
       revision,
-      limits: limitsOf(config.recording),
+      limits: limitsOf(config),
       raw: config.recording.raw,
       onDurable: (last) => this.#durable(last),
       onProblem: (problem) => this.#troubled(problem.kind, problem.message),
@@ -91,7 +93,7 @@ export class Gateway {
     this.#broker = broker;
     this.#states = new StatePublisher((state) => broker?.publishState(state), now);
     this.#telemetry = new TelemetryThinner((telemetry) => broker?.publishTelemetry(telemetry));
-    if (!broker) return;
+    if (!access || !broker) return;
     const relay = new Relay({
       robot: config.name,
       control: this.#control,
@@ -101,6 +103,17 @@ export class Gateway {
       wall: Date.now,
     });
     broker.onRequest((message) => relay.handle(message));
+    this.#upload = config.upload.enabled
+      ? new DatasetUpload({
+          access,
+          robot: config.name,
+          directory: this.#recordings,
+          upload: config.upload,
+          log,
+          renewed: () => brokerAccess(config),
+          isBusy: () => broker.isSlow,
+        })
+      : undefined;
   }
 
   /** @throws EdgeError `recordingFailed` when the folder of recordings cannot be used at all */
@@ -110,6 +123,7 @@ export class Gateway {
     await this.#recorder.start();
     this.#broker?.start();
     this.#control.start();
+    this.#upload?.start();
     this.#log.info({ broker: this.#config.broker.url, recording: this.#recording }, 'gateway is up');
   }
 
@@ -117,9 +131,14 @@ export class Gateway {
     // Control first hears which rows are safe, or it would send them again to the next gateway.
     await this.#recorder.stop();
     await this.#control.stop();
+    await this.#upload?.stop();
     await this.#broker?.stop();
     await this.#http?.stop();
     await this.#courier.close();
+  }
+
+  get #recordings(): string {
+    return join(this.#config.stateDirectory, 'recordings');
   }
 
   #httpServer(): HttpServer | undefined {

@@ -124,6 +124,32 @@ const policyUpdatesSchema = z
       .max(100_000)
       .default(200)
       .describe('What all versions of all policies may take on disk [MB]; more are refused.'),
+const uploadSchema = z
+  .strictObject({
+    enabled: z
+      .boolean()
+      .default(true)
+      .describe('Whether sealed segments are offered to trainers. Nothing is sent while no trainer is on the broker.'),
+    kilobytesPerSecond: z
+      .number()
+      .min(0)
+      .max(1_000_000)
+      .default(1000)
+      .describe(
+        'The most that is sent [kB/s]; at 200 Hz a robot records about 70 kB/s. Keep it below what the uplink takes, so that telemetry and commands never wait behind it. 0: no limit.',
+      ),
+    keep: z
+      .number()
+      .min(0)
+      .max(36_500)
+      .default(0)
+      .describe(
+        'How old a segment has to be before it is removed once a trainer has confirmed to hold it [d]. 0: it is kept until `recording` says otherwise (`maxDays`, `whenFull`).',
+      ),
+    trainers: z
+      .array(z.string().regex(/^[a-z0-9][a-z0-9-]{0,31}$/, { error: 'must be the name of a trainer' }))
+      .default([])
+      .describe('Names of the trainers that may have the segments. Empty: any that the broker lets in.'),
   })
   .prefault({});
 
@@ -259,6 +285,7 @@ export const configSchema = z.strictObject({
       'Record every transition from the start; `h2o-edge record start` and `stop` change it until the next start.',
     ),
   recording: recordingSchema.describe('How much is recorded, and what happens when that is too much.'),
+  upload: uploadSchema.describe('How recordings get to a trainer, over the broker.'),
   policyLatencyBudget: z
     .number()
     .min(0.01)

@@ -105,12 +105,13 @@ export const datasetStatus = z.object({
   state: z
     .enum(UPLOAD_STATES)
     .describe(
-      '`off` = not configured; `waiting` = something is in the way, see `problem`; `offering` = waits for a trainer to claim; `sending`; `nothing-left` = every sealed segment is acknowledged or refused.',
+      '`off` = the gateway does not run or has no connection; `waiting` = something is in the way, see `problem`; `offering` = waits for a trainer to claim; `sending`; `nothing-left` = every sealed segment is acknowledged or refused.',
     ),
   problem: z.string().describe('Why nothing moves; empty if nothing is in the way.'),
   waiting: z
     .object({ segments: z.int(), bytes: z.number() })
-    .describe('Sealed segments that nobody has acknowledged, and their length together [bytes].'),
+    .nullable()
+    .describe('Sealed segments that nobody has acknowledged, and their length together [bytes]; null: not known.'),
   sending: z
     .object({
       segment,

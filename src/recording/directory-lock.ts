@@ -12,8 +12,12 @@ export class DirectoryLock {
   readonly #path: string;
   #held = false;
 
-  constructor(directory: string) {
+  readonly #doing: string;
+
+  /** @param doing what its holder does with the folder, for whoever comes second */
+  constructor(directory: string, doing = 'recording into') {
     this.#path = join(directory, '.recorder');
+    this.#doing = doing;
   }
 
   /** @throws EdgeError `recordingFailed` when another recorder writes there */
@@ -35,7 +39,7 @@ export class DirectoryLock {
       if (running !== undefined && String(running) === start) {
         throw new EdgeError(
           'recordingFailed',
-          `process ${pid} is recording into this folder already`,
+          `process ${pid} is ${this.#doing} this folder already`,
           'stop it first, or give this one another folder',
         );
       }

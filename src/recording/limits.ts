@@ -11,6 +11,8 @@ export interface RecorderLimits {
   readonly budgetBytes: number;
   /** age at which a sealed segment is given up, if that is allowed [s] */
   readonly keepSeconds: number;
+  /** the same for those that somebody else is known to hold [s] */
+  readonly keepAcknowledgedSeconds: number;
   /** what happens when the budget, or the space that is left to others, is reached */
   readonly whenFull: WhenFull;
   /** space that is left to others: with less, recording stops [bytes] */
@@ -25,18 +27,23 @@ export const DEFAULT_LIMITS: RecorderLimits = {
   episodeSeconds: 15,
   budgetBytes: Number.POSITIVE_INFINITY,
   keepSeconds: Number.POSITIVE_INFINITY,
+  keepAcknowledgedSeconds: Number.POSITIVE_INFINITY,
   whenFull: 'stop',
   minimumFreeBytes: 64 << 20,
   waitingBytes: 4 << 20,
 };
 
 /** The limits that a configuration asks for. A megabyte is a million bytes. */
-export const limitsOf = (recording: Config['recording']): Omit<RecorderLimits, 'waitingBytes'> => ({
+export const limitsOf = ({
+  recording,
+  upload,
+}: Pick<Config, 'recording' | 'upload'>): Omit<RecorderLimits, 'waitingBytes'> => ({
   segmentBytes: Math.round(1e6 * recording.segmentMegabytes),
   segmentSeconds: recording.segmentSeconds,
   episodeSeconds: recording.segmentSeconds / 4,
   minimumFreeBytes: Math.round(1e6 * recording.leaveFreeMegabytes),
   budgetBytes: Math.round(1e6 * recording.maxMegabytes),
   keepSeconds: recording.maxDays === 0 ? Number.POSITIVE_INFINITY : 86_400 * recording.maxDays,
+  keepAcknowledgedSeconds: upload.keep === 0 ? Number.POSITIVE_INFINITY : 86_400 * upload.keep,
   whenFull: recording.whenFull,
 });

@@ -127,10 +127,11 @@ export class Space {
     this.#stored = stored.reduce((sum, { bytes }) => sum + bytes, 0);
     this.#known = true;
     const nowMs = Number(clock.wallNs() / 1_000_000n);
-    const old = stored.filter(
-      ({ acknowledged, writtenMs }) =>
-        nowMs - writtenMs > 1000 * limits.keepSeconds && (acknowledged || limits.whenFull === 'drop-oldest'),
-    );
+    const old = stored.filter(({ acknowledged, writtenMs }) => {
+      const age = nowMs - writtenMs;
+      if (acknowledged && age > 1000 * limits.keepAcknowledgedSeconds) return true;
+      return age > 1000 * limits.keepSeconds && (acknowledged || limits.whenFull === 'drop-oldest');
+    });
     for (const one of old) await this.#drop(one);
     this.#tell(old, 'age');
     return stored.filter((one) => !old.includes(one));

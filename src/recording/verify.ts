@@ -80,6 +80,13 @@ export async function verifyDirectory(directory: string): Promise<DirectoryRepor
   };
 }
 
+/**
+ * Reads one segment to its end.
+ * @returns state `sealed` only when every byte of it is as it was written
+ */
+export const verifyFile = (directory: string, file: string): Promise<SegmentReport> =>
+  verifySegment(directory, file, new Sequences(), new Sequences());
+
 async function verifySegment(
   directory: string,
   file: string,

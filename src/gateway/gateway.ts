@@ -14,6 +14,7 @@ import { behaviourOf } from './behaviour.ts';
 import { Broker } from './broker.ts';
 import { ControlLink } from './control-link.ts';
 import { HttpServer } from './http-server.ts';
+import { PolicyExchange } from './policies/policy-exchange.ts';
 import { Relay } from './relay.ts';
 import { StatePublisher } from './state-publisher.ts';
 import { StopCourier } from './stop-courier.ts';
@@ -32,6 +33,7 @@ export class Gateway {
   readonly #courier: StopCourier;
   readonly #http: HttpServer | undefined;
   readonly #upload: DatasetUpload | undefined;
+  readonly #policies: PolicyExchange | undefined;
   #recording: boolean;
   /** not recording, and what was recorded before is on disk */
   #drained: boolean;
@@ -103,6 +105,8 @@ export class Gateway {
       wall: Date.now,
     });
     broker.onRequest((message) => relay.handle(message));
+    const renewed = () => brokerAccess(config);
+    this.#policies = new PolicyExchange({ access, config, control: this.#control, log, renewed });
     this.#upload = config.upload.enabled
       ? new DatasetUpload({
           access,
@@ -124,6 +128,7 @@ export class Gateway {
     this.#broker?.start();
     this.#control.start();
     this.#upload?.start();
+    await this.#policies?.start();
     this.#log.info({ broker: this.#config.broker.url, recording: this.#recording }, 'gateway is up');
   }
 
@@ -132,6 +137,7 @@ export class Gateway {
     await this.#recorder.stop();
     await this.#control.stop();
     await this.#upload?.stop();
+    await this.#policies?.stop();
     await this.#broker?.stop();
     await this.#http?.stop();
     await this.#courier.close();
@@ -205,6 +211,7 @@ export class Gateway {
     this.#latest = status;
     // A gateway that came later has not heard how it began.
     if (first) this.#behaves(status.mode);
+    this.#policies?.status(status);
     this.#telemetry.battery = status.estimate?.battery ?? Number.NaN;
     this.#states.update(stateOf(status, this.#recordingState(), Date.now()));
     this.#reportRecorder();
@@ -221,6 +228,7 @@ export class Gateway {
 
   #lost(problem: string): void {
     this.#log.warn({ problem }, 'control cannot be reached');
+    this.#policies?.lost();
     this.#states.update(offlineState(problem, Date.now()));
   }
 

@@ -124,6 +124,9 @@ const policyUpdatesSchema = z
       .max(100_000)
       .default(200)
       .describe('What all versions of all policies may take on disk [MB]; more are refused.'),
+  })
+  .prefault({});
+
 const uploadSchema = z
   .strictObject({
     enabled: z

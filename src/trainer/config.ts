@@ -61,7 +61,7 @@ const gateSchema = z
       .min(0)
       .max(1)
       .default(0.02)
-      .describe("By which share of the policy before it a number may be worse."),
+      .describe('By which share of the policy before it a number may be worse.'),
     baseline: z
       .string()
       .default('')
@@ -75,7 +75,10 @@ export type Gate = z.output<typeof gateSchema>;
 const count = (most: number) => z.int().min(1).max(most);
 
 export const taskSettingsSchema = z.strictObject({
-  algorithm: z.enum(algorithmNames as [(typeof algorithmNames)[number]]).default('h2o').describe('How it is learnt.'),
+  algorithm: z
+    .enum(algorithmNames as [(typeof algorithmNames)[number]])
+    .default('h2o')
+    .describe('How it is learnt.'),
   policy: z
     .union([z.literal(''), policyIdSchema])
     .default('')
@@ -86,7 +89,9 @@ export const taskSettingsSchema = z.strictObject({
   steps: count(1_000_000_000).optional().describe("Gradient steps. Left out: the recipe's."),
   checkpointEvery: count(1_000_000_000)
     .optional()
-    .describe('Gradient steps between checkpoints, from which training goes on after a crash. Left out: a tenth of the run.'),
+    .describe(
+      'Gradient steps between checkpoints, from which training goes on after a crash. Left out: a tenth of the run.',
+    ),
   seed: z.int().min(0).max(1_000_000).default(1).describe('Of the first job; every job has another.'),
   seeds: z
     .int()
@@ -126,19 +131,25 @@ const limitsSchema = z
       .min(0)
       .max(100_000)
       .default(10)
-      .describe('Finished jobs whose run folder (checkpoints, metrics) is kept; records of all jobs and all policies are.'),
+      .describe(
+        'Finished jobs whose run folder (checkpoints, metrics) is kept; records of all jobs and all policies are.',
+      ),
     retries: z
       .int()
       .min(0)
       .max(100)
       .default(3)
-      .describe('Jobs in a row that a task is given after one that failed, with other seeds, before it waits for new rows or an order.'),
+      .describe(
+        'Jobs in a row that a task is given after one that failed, with other seeds, before it waits for new rows or an order.',
+      ),
   })
   .prefault({});
 
 /** Configuration of one trainer. */
 export const trainerConfigSchema = z.strictObject({
-  id: name.default('trainer-1').describe('Name of this trainer, another one for each: its topics are `h2o/v1/trainer/{id}/…`.'),
+  id: name
+    .default('trainer-1')
+    .describe('Name of this trainer, another one for each: its topics are `h2o/v1/trainer/{id}/…`.'),
   directory: z.string().min(1).default('trainer').describe('Where segments, jobs and policies are kept.'),
   broker: configSchema.shape.broker.describe('The broker that the robots are at.'),
   releaseKey: z
@@ -147,11 +158,11 @@ export const trainerConfigSchema = z.strictObject({
     .describe(
       'Private key that signs policies, a file that its owner alone may read (mode 0600); `h2o-edge keys generate` makes one, and robots have to trust it with the role `release`.',
     ),
-  robot: z.string().default('wheel-legged').describe('The robot in numbers: a model that ships, or the path of a robot file.'),
-  robots: z
-    .array(name)
-    .default([])
-    .describe('Robots whose data are taken and that may have policies. Empty: any.'),
+  robot: z
+    .string()
+    .default('wheel-legged')
+    .describe('The robot in numbers: a model that ships, or the path of a robot file.'),
+  robots: z.array(name).default([]).describe('Robots whose data are taken and that may have policies. Empty: any.'),
   offerTo: z
     .array(name)
     .default([])
@@ -159,7 +170,9 @@ export const trainerConfigSchema = z.strictObject({
   tasks: z
     .partialRecord(z.enum(taskNames), taskSettingsSchema)
     .default({})
-    .describe('What is learnt, by task (`standing-still`, `moving-straight`). Of a task that is not here, data are kept and nothing is trained.'),
+    .describe(
+      'What is learnt, by task (`standing-still`, `moving-straight`). Of a task that is not here, data are kept and nothing is trained.',
+    ),
   limits: limitsSchema.describe('What it may use.'),
   logLevel: configSchema.shape.logLevel,
 });
@@ -167,8 +180,10 @@ export const trainerConfigSchema = z.strictObject({
 /** As `trainerConfigSchema`, with all paths made absolute. */
 export type TrainerConfig = z.output<typeof trainerConfigSchema>;
 
-export const policyIdOf = (task: TaskName, { policy, algorithm }: Pick<TaskSettings, 'policy' | 'algorithm'>): string =>
-  policy === '' ? `${task}-${algorithm.replaceAll('+', '-plus')}` : policy;
+export const policyIdOf = (
+  task: TaskName,
+  { policy, algorithm }: Pick<TaskSettings, 'policy' | 'algorithm'>,
+): string => (policy === '' ? `${task}-${algorithm.replaceAll('+', '-plus')}` : policy);
 
 /**
  * Loads the configuration of a trainer; relative paths in it are relative to its folder.

@@ -1,4 +1,14 @@
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { EdgeError, messageOf } from '../errors.ts';
 import { writeWhole } from '../learning/training/checkpoint-file.ts';
@@ -86,6 +96,11 @@ export function syncFolder(path: string): void {
 }
 
 const trouble = (what: string, path: string, error: unknown) =>
-  new EdgeError('fileUnreadable', `cannot ${what} ${path}: ${messageOf(error)}`, 'check the disk and who may write there', {
-    cause: error,
-  });
+  new EdgeError(
+    'fileUnreadable',
+    `cannot ${what} ${path}: ${messageOf(error)}`,
+    'check the disk and who may write there',
+    {
+      cause: error,
+    },
+  );

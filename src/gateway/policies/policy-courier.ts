@@ -373,7 +373,7 @@ export class PolicyCourier {
     for (const [folder, state] of this.#complete) {
       if (state.asking || state.askAt > now) continue;
       state.asking = true;
-      this.#parts
+      void this.#parts
         .vet(folder)
         .then(
           (answer) => (answer.ok ? '' : `${answer.refusal.code}: ${answer.refusal.message}`),

@@ -71,6 +71,13 @@ export function policyStatusOf(
 export function statusKey({ slots, versions }: PolicyStatus): string {
   return JSON.stringify([
     slots,
-    versions.map(({ id, version, sha256, stage, reasons }) => [id, version, sha256, stage, reasons]),
+    versions.map(({ id, version, sha256, stage, reasons, chunks }) => [
+      id,
+      version,
+      sha256,
+      stage,
+      reasons,
+      chunks !== undefined,
+    ]),
   ]);
 }

@@ -59,7 +59,8 @@ export function describeVerdict({ passed, checks }: GateVerdict): string {
   const says = checks
     .filter((check) => !check.passed)
     .map(({ gap, what, against, measured, bound }) => {
-      const wanted = against === 'previous' ? `the policy before it allows ${round(bound)}` : `wanted is ${round(bound)}`;
+      const wanted =
+        against === 'previous' ? `the policy before it allows ${round(bound)}` : `wanted is ${round(bound)}`;
       return `${gap}: ${what} ${measured === null ? 'is no number' : round(measured)}, ${wanted}`;
     });
   return says.length > 0 ? says.join('; ') : 'it was not evaluated';
@@ -75,7 +76,8 @@ export function scoresOf(json: Readonly<Record<string, unknown>>): Scores {
   return Object.fromEntries(names.filter((name) => name in flat).map((name) => [name, numberOf(flat[name])]));
 }
 
-const numberOf = (value: unknown): number | null => (typeof value === 'number' && Number.isFinite(value) ? value : null);
+const numberOf = (value: unknown): number | null =>
+  typeof value === 'number' && Number.isFinite(value) ? value : null;
 
 const entriesOf = (bounds: Partial<Record<ScoreName, number>>) =>
   Object.entries(bounds).filter(([, bound]) => bound !== undefined) as [ScoreName, number][];

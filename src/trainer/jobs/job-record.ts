@@ -1,11 +1,16 @@
 import { z } from 'zod';
-import { gateVerdict, JOB_CAUSES, JOB_OUTCOMES, JOB_STAGES, jobData, type TrainerResult } from '../../messages/mqtt-trainer.ts';
 import { MQTT_SCHEMA } from '../../messages/mqtt-payloads.ts';
+import {
+  gateVerdict,
+  JOB_CAUSES,
+  JOB_OUTCOMES,
+  JOB_STAGES,
+  jobData,
+  type TrainerResult,
+} from '../../messages/mqtt-trainer.ts';
 import { policyIdSchema, sha256Schema } from '../../messages/policy-stages.ts';
 import { taskNames } from '../../robot/tasks/tasks.ts';
 import { taskSettingsSchema } from '../config.ts';
-
-
 
 /** `jobs/{id}/job.json`: everything that a job goes on from, whatever happened to the process. */
 export const jobRecordSchema = z.object({

@@ -110,7 +110,13 @@ export class JobWorker {
    */
   cancel(job: JobRecord): string {
     if (job.stage === 'signing') return 'it has passed the gate and is being published';
-    this.#end(job, { outcome: 'cancelled', reason: 'it was cancelled by order', again: false, sha256: null, offeredTo: [] });
+    this.#end(job, {
+      outcome: 'cancelled',
+      reason: 'it was cancelled by order',
+      again: false,
+      sha256: null,
+      offeredTo: [],
+    });
     if (this.#working?.id === job.id) this.#working.stop.abort();
     this.wake();
     return '';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { trainerResponse, type TrainerResponse } from '../../messages/mqtt-trainer.ts';
+import { type TrainerResponse, trainerResponse } from '../../messages/mqtt-trainer.ts';
 import type { TaskName } from '../../robot/tasks/task.ts';
 import { taskNames } from '../../robot/tasks/tasks.ts';
 import type { DurableFiles } from '../durable-files.ts';

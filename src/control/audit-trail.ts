@@ -97,6 +97,8 @@ function kindOf({ event, who, details }: Told): string {
     case 'policy-loaded':
     case 'policy-refused':
       return `${event} ${String(details.id)}`;
+    case 'policy-update':
+      return `${event} ${String(details.id)} ${String(details.version)} ${String(details.stage)}`;
     case 'session':
     case 'estop-client':
       return `${event} ${String(details.state)}`;

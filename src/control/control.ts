@@ -30,6 +30,8 @@ import { StopWays } from './stopping/stop-ways.ts';
 import { describeRun } from './tape/describe-run.ts';
 import { rememberLoop } from './tape/snapshot.ts';
 import { TapeWriter } from './tape/tape-writer.ts';
+import { openVersions } from './updates/open-versions.ts';
+import { PolicyUpdates } from './updates/policy-updates.ts';
 
 /** How often the host greets an MCU that has not answered [ms]; PROTOCOL.md. */
 const HELLO_INTERVAL = 500;
@@ -86,7 +88,11 @@ export class Control {
     const confirmation = new ResetConfirmation({ wanted: config.resetConfirmation === 'local', now: nowMs });
     // A disk that hangs keeps the robot from being armed, not control from starting.
     await Promise.race([probed, sleep(PROBE_PATIENCE)]);
-    const { policies, refused } = await loadPolicies(config, robot, trust, log);
+    const folders = await loadPolicies(config, robot, trust, log);
+    const { refused } = folders;
+    const kept = await openVersions({ config, robot, trust, log, folders });
+    const { policies } = kept;
+    this.#stops.push(() => kept.bench.stop());
 
     const link = new SerialLink({ ...config.serial, silence: robot.timing.sensorSilence, now: nowNs });
     const session = new McuSession({
@@ -162,10 +168,16 @@ export class Control {
       audit,
       now: nowMs,
     };
+    const updates = new PolicyUpdates(
+      { ...kept.parts, control, policies, rate: () => controllers.rate, tell: (event) => audit(event) },
+      kept.slots,
+      kept.opened,
+    );
+    status.updates = updates;
     const server = new SocketServer({
       path: join(config.runtimeDirectory, 'control.sock'),
       outbox,
-      handlerFor: () => requestHandler(requests),
+      handlerFor: () => requestHandler({ ...requests, policies: updates }),
       onRefused: (reason) => trail.take({ event: 'request-refused', reason }),
     });
     status.server = server;
@@ -193,7 +205,10 @@ export class Control {
       trail.take({ event: 'session', state, peer: session.peer?.name ?? '' });
     });
     control.events$.subscribe((event) => {
-      if (event.event === 'state') collection.modeBegins(control.safety.mode);
+      if (event.event === 'state') {
+        collection.modeBegins(control.safety.mode);
+        updates.stateChanged();
+      }
       if (event.event === 'estop-again') trail.take(event);
       else audit(event);
       if (event.event === 'estop') tellStages(event.stop, trail, latch, session);
@@ -221,6 +236,7 @@ export class Control {
       actuated: (tick) => {
         tape.answer(tick);
         status.observe(tick);
+        updates.frame(tick);
         if (tape.wantsMemory) tape.memory(rememberLoop({ estimator, episodes, controllers, control }));
       },
       rows,
@@ -228,7 +244,9 @@ export class Control {
     rows$.subscribe({
       // The command has gone out; now there is time for what can wait.
       next: (row) => {
-        outbox.push(Number(row.sequence), encodeRow(row));
+        const bytes = encodeRow(row);
+        outbox.push(Number(row.sequence), bytes);
+        updates.rows.push(bytes);
         outbox.pump();
         collection.row(row);
       },
@@ -253,6 +271,7 @@ export class Control {
     const repeating = setInterval(() => {
       control.repeat();
       stopWays.look();
+      updates.tick();
       tape.closeIfIdle();
       // A reader that comes while no frames do.
       outbox.pump();

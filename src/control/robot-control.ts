@@ -29,6 +29,7 @@ import {
 } from './socket/refusals.ts';
 import type { StopLatch } from './stopping/estop-latch.ts';
 import type { ResetConfirmation } from './stopping/reset-confirmation.ts';
+import { hashText } from './tape/describe-run.ts';
 
 import type { Decided, Guarded } from './tick.ts';
 
@@ -329,6 +330,17 @@ export class RobotControl {
     this.#safety = supervisor.enterMode(before, mode);
     this.#announce(before, this.#safety);
     return undefined;
+  }
+
+  /**
+   * The policy of this id is another one now, or there is none any more; `controllers` finds it already. A robot that runs it
+   * goes on, blended, with the new one, and with the balancer, at rest, where there is none.
+   */
+  policyChanged(id: string): void {
+    const { controllers, episodes, journal } = this.#parts;
+    const policy = controllers.policy(id);
+    journal?.({ order: 'policy', id, hash: policy ? hashText(policy.hash) : '' });
+    if (controllers.policyChanged(id) && this.#safety.robotState === 'running') episodes.startEpisode();
   }
 
   /**

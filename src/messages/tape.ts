@@ -50,6 +50,8 @@ export const orderSchema = z.discriminatedUnion('order', [
   /** the link or the session is gone: the table was looked at without a frame */
   z.object({ order: z.literal('interrupted') }),
   z.object({ order: z.literal('silent') }),
+  /** the policy of this id is this one now: sha256 of its model as in `TapedRun`, empty where there is none any more */
+  z.object({ order: z.literal('policy'), id: z.string(), hash: z.string() }),
 ]);
 export type TapedOrder = z.output<typeof orderSchema>;
 

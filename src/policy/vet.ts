@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { domains, verify } from '../keys/signature.ts';
@@ -41,6 +41,29 @@ export interface VetOptions {
    * robot leaves it alone, since a model can be made to take any amount of memory to read.
    */
   readonly inspectUnsigned?: boolean;
+  /** Everything but the golden pairs: what has passed is run elsewhere. */
+  readonly withoutRunning?: boolean;
+}
+
+/** The files of a bundle as they were read: their bytes, or what is wrong with each, in words. */
+export interface BundleBytes {
+  readonly manifest: Buffer | string;
+  readonly signature: Buffer | string;
+  readonly model: Buffer | string;
+}
+
+/**
+ * Reads a bundle once; whoever has these bytes need not care what becomes of the files.
+ * @param follow whether a file may be a symbolic link
+ */
+export function readBundle(directory: string, { follow = true }: { readonly follow?: boolean } = {}): BundleBytes {
+  const read = ({ name, most }: { readonly name: string; readonly most: number }) =>
+    readBounded(join(directory, name), most, follow);
+  return {
+    manifest: read(bundleFiles.manifest),
+    signature: read(bundleFiles.signature),
+    model: read(bundleFiles.model),
+  };
 }
 
 const signatureSchema = z.strictObject({ keyId: z.string(), signature: z.string() });
@@ -51,20 +74,29 @@ const signatureSchema = z.strictObject({ keyId: z.string(), signature: z.string(
  * `inspectUnsigned`), and the golden pairs are run only if there is no other reason, since nothing unsigned or forbidden is
  * given to ONNX Runtime. Never throws for anything that stands in the folder.
  */
-export async function vetBundle(
-  directory: string,
-  { robot, trust, now, inspectUnsigned = false }: VetOptions,
+export async function vetBundle(directory: string, options: VetOptions): Promise<Verdict> {
+  return await vetBytes(readBundle(directory), basename(directory), options);
+}
+
+/**
+ * As `vetBundle`, of what was read already.
+ * @param name stands for the id when the manifest does not say one
+ */
+export async function vetBytes(
+  files: BundleBytes,
+  name: string,
+  { robot, trust, now, inspectUnsigned = false, withoutRunning = false }: VetOptions,
 ): Promise<Verdict> {
   const reasons: string[] = [];
-  const read = (file: { readonly name: string; readonly most: number }): Buffer | undefined => {
-    const bytes = readBounded(join(directory, file.name), file.most);
+  const read = (file: keyof BundleBytes): Buffer | undefined => {
+    const bytes = files[file];
     if (typeof bytes !== 'string') return bytes;
-    reasons.push(`files: ${file.name} ${bytes}`);
+    reasons.push(`files: ${bundleFiles[file].name} ${bytes}`);
     return undefined;
   };
-  const manifestBytes = read(bundleFiles.manifest);
-  const signatureBytes = read(bundleFiles.signature);
-  const model = read(bundleFiles.model);
+  const manifestBytes = read('manifest');
+  const signatureBytes = read('signature');
+  const model = read('model');
 
   const signer = manifestBytes && signatureBytes ? signerOf(manifestBytes, signatureBytes, trust) : undefined;
   if (signer && 'reason' in signer) reasons.push(`signature: ${signer.reason}`);
@@ -81,13 +113,13 @@ export async function vetBundle(
     const signed = sha256(model) === manifest.model.sha256;
     if (!signed) reasons.push('model: its sha256 is not the one in the manifest');
     if (inspectUnsigned || (signed && signer && 'keyId' in signer)) reasons.push(...modelReasons(model, manifest));
-    if (reasons.length === 0) reasons.push(...(await goldenReasons(model, manifest)));
+    if (reasons.length === 0 && !withoutRunning) reasons.push(...(await goldenReasons(model, manifest)));
   }
 
   const ok = reasons.length === 0;
   const bundle =
     ok && manifest && model && signer && 'keyId' in signer ? { manifest, model, keyId: signer.keyId } : undefined;
-  return { ok: bundle !== undefined, id: manifest?.id ?? basename(directory), manifest, reasons, bundle };
+  return { ok: bundle !== undefined, id: manifest?.id ?? name, manifest, reasons, bundle };
 }
 
 function manifestReasons(manifest: Manifest, robot: Robot, now: number): string[] {
@@ -125,17 +157,23 @@ function signerOf(manifest: Buffer, file: Buffer, trust: TrustStore): { keyId: s
 }
 
 /** The bytes of a regular file of at most that size, or what is wrong with it. */
-function readBounded(path: string, most: number): Buffer | string {
+function readBounded(path: string, most: number, follow: boolean): Buffer | string {
   let file: number | undefined;
   try {
     // Without O_NONBLOCK a named pipe in the folder would hold us here for ever.
-    file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const flags = constants.O_RDONLY | constants.O_NONBLOCK | (follow ? 0 : constants.O_NOFOLLOW);
+    file = openSync(path, flags);
     const stat = fstatSync(file);
     if (!stat.isFile()) return 'is not a file';
     if (stat.size === 0) return 'is empty';
     if (stat.size > most) return `has ${stat.size} bytes, allowed are ${most}`;
-    const bytes = readFileSync(file);
-    return bytes.length <= most ? bytes : 'grew while it was read';
+    // One byte more than there was: a file that somebody goes on writing must not be read for ever.
+    const bytes = Buffer.alloc(stat.size + 1);
+    let length = 0;
+    for (let got = -1; got !== 0 && length < bytes.length; length += got) {
+      got = readSync(file, bytes, length, bytes.length - length, length);
+    }
+    return length <= stat.size ? bytes.subarray(0, length) : 'grew while it was read';
   } catch {
     return 'cannot be read';
   } finally {

@@ -137,7 +137,8 @@ export class Controllers {
     this.#action = memory.action;
     this.#saturatedEnd = memory.saturatedEnd;
     this.#heading = memory.heading;
-    if (memory.explorer !== undefined) this.#explorer?.recall(memory.explorer);
+    if (memory.explorer === undefined) this.#explorer = undefined;
+    else this.#explorer?.recall(memory.explorer);
   }
 
   /** A mode begins. */
@@ -157,6 +158,23 @@ export class Controllers {
   }
 
   /**
+   * Another version of a policy stands in its place now, or none does. The mode goes on; what the old one remembered, and what
+   * was held against it, is forgotten, and noise on top of it ends.
+   * @returns whether it is the one that the mode names
+   */
+  policyChanged(id: string): boolean {
+    if (this.#mode === undefined || this.#mode.controller !== id) return false;
+    this.#policy = this.#policies.get(id);
+    this.#policy?.reset();
+    this.#framesPerDecision = this.#policy ? (decimation(this.#rate, this.#policy.rate) ?? 1) : 1;
+    this.#framesToDecision = 0;
+    this.#action = 0;
+    this.#explorer = undefined;
+    this.#forgive();
+    return true;
+  }
+
+  /**
    * What to ask of the wheels for this frame; a promise only when the policy has to run.
    * @param sentTorque total torque that the guard let through for the frame before [N·m]
    */
@@ -170,7 +188,8 @@ export class Controllers {
     const { yaw, yawRate } = tick.estimate;
     this.#heading ??= yaw;
     const steering = headingTorque(this.#robot, yaw, yawRate, this.#heading);
-    if (inFallback(safety)) {
+    const withdrawn = this.#policy === undefined && mode.controller !== 'balancer';
+    if (inFallback(safety) || withdrawn) {
       // A fallback that clears by itself ends with a fresh decision, not with an action of long ago.
       this.#framesToDecision = 0;
       this.#explorer?.rest();
@@ -211,8 +230,9 @@ export class Controllers {
     this.#explorer?.decide();
     // Whatever a policy stumbles over is no action; the failsafe table knows what to do with that.
     const action = await policy.decide(this.#fromSetPoint(tick), sentTorque).catch(() => Number.NaN);
-    // A mode that began in the meantime has nothing to do with this result.
-    if (this.#mode !== mode) return { ...this.#balance(tick, 0, sentTorque, steering), requestLimits: 0 };
+    // A mode that began in the meantime, or another version, has nothing to do with this result.
+    if (this.#mode !== mode || this.#policy !== policy)
+      return { ...this.#balance(tick, 0, sentTorque, steering), requestLimits: 0 };
     const tookMs = Number(this.#nowNs() - started) / 1e6;
 
     const late = tookMs > 1000 / this.#rate;

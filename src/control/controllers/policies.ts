@@ -1,5 +1,5 @@
 import { existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Logger } from 'pino';
 import type { TrustStore } from '../../keys/trust-store.ts';
 import type { Config } from '../../messages/config.ts';
@@ -7,16 +7,26 @@ import { MAX_OBSERVATION } from '../../messages/row.ts';
 import { type Manifest, observationSize, policyHash } from '../../policy/manifest.ts';
 import { Observer } from '../../policy/observation.ts';
 import { loadPolicy, type PolicySession, vetLatency } from '../../policy/runtime.ts';
-import { vetBundle } from '../../policy/vet.ts';
+import { type BundleBytes, readBundle, vetBytes } from '../../policy/vet.ts';
 import type { Robot } from '../../robot/robot.ts';
 import type { TaskState } from '../../robot/tasks/task.ts';
 import { taskByName } from '../../robot/tasks/tasks.ts';
 import type { PolicyMemory, PolicyRunner } from './policy-runner.ts';
 
+/** A bundle that may run, and what is to be known of it besides. */
+export interface LoadedBundle {
+  readonly policy: PolicyRunner;
+  readonly manifest: Manifest;
+  /** exact bytes of the manifest */
+  readonly text: Uint8Array;
+  /** of the release key that signed it */
+  readonly keyId: string;
+}
+
 export interface LoadedPolicies {
-  readonly policies: ReadonlyMap<string, PolicyRunner>;
+  readonly bundles: ReadonlyMap<string, LoadedBundle>;
   /** why others were not taken, by id */
-  readonly refused: ReadonlyMap<string, string>;
+  readonly refused: Map<string, string>;
 }
 
 /** A busy moment of the machine is not the policy's fault: the best of so many measurements counts. */
@@ -32,32 +42,61 @@ export async function loadPolicies(
   trust: TrustStore,
   log: Logger,
 ): Promise<LoadedPolicies> {
-  const policies = new Map<string, PolicyRunner>();
+  const bundles = new Map<string, LoadedBundle>();
   const refused = new Map<string, string>();
   for (const directory of bundleFolders(config.policies)) {
-    const verdict = await vetBundle(directory, { robot, trust, now: Date.now() });
-    const reasons = [...verdict.reasons];
-    const { policyAllowList } = config;
-    if (policyAllowList.length > 0 && !policyAllowList.includes(verdict.id)) {
-      reasons.push('not-allowed: it is not on policyAllowList of the configuration');
-    }
-    if (policies.has(verdict.id)) reasons.push(`id: another bundle is called ${verdict.id} already`);
-    if (verdict.manifest && observationSize(verdict.manifest.observation) > MAX_OBSERVATION) {
-      reasons.push(`observation: longer than the ${MAX_OBSERVATION} numbers that a row can hold`);
-    }
-    if (verdict.bundle && reasons.length === 0) {
-      const session = await loadPolicy(verdict.bundle);
-      reasons.push(...(await latencyReasons(session, verdict.bundle.manifest, config)));
-      if (reasons.length === 0) policies.set(verdict.id, new OnnxPolicy(session, verdict.bundle.manifest));
-      else await session.release();
-    }
-    if (reasons.length > 0) {
-      refused.set(verdict.id, reasons.join('; '));
-      log.warn({ policy: verdict.id, directory, reasons }, 'policy refused');
+    const loaded = await loadBundle(directory, readBundle(directory), { config, robot, trust });
+    const twin = bundles.has(loaded.id) ? [`id: another bundle is called ${loaded.id} already`] : [];
+    const reasons = [...loaded.reasons, ...twin];
+    if (loaded.bundle && reasons.length === 0) bundles.set(loaded.id, loaded.bundle);
+    else {
+      refused.set(loaded.id, reasons.join('; '));
+      log.warn({ policy: loaded.id, directory, reasons }, 'policy refused');
     }
   }
-  return { policies, refused };
+  return { bundles, refused };
 }
+
+/** Vets, warms and measures one bundle, in this thread: before the port is opened. */
+export async function loadBundle(
+  directory: string,
+  files: BundleBytes,
+  { config, robot, trust }: { readonly config: Config; readonly robot: Robot; readonly trust: TrustStore },
+): Promise<{ readonly id: string; readonly reasons: readonly string[]; readonly bundle: LoadedBundle | undefined }> {
+  const {
+    id,
+    bundle,
+    manifest,
+    reasons: found,
+  } = await vetBytes(files, basename(directory), {
+    robot,
+    trust,
+    now: Date.now(),
+  });
+  const reasons = [...found, ...(manifest ? ownReasons(manifest, config) : allowReasons(id, config))];
+  if (!bundle || reasons.length > 0 || typeof files.manifest === 'string') return { id, reasons, bundle: undefined };
+  const session = await loadPolicy(bundle);
+  const late = await latencyReasons(session, bundle.manifest, config);
+  if (late.length > 0) {
+    await session.release();
+    return { id, reasons: late, bundle: undefined };
+  }
+  const policy = new OnnxPolicy(session, bundle.manifest);
+  return { id, reasons, bundle: { policy, manifest: bundle.manifest, text: files.manifest, keyId: bundle.keyId } };
+}
+
+const allowReasons = (id: string, { policyAllowList }: Config): string[] =>
+  policyAllowList.length > 0 && !policyAllowList.includes(id)
+    ? ['not-allowed: it is not on policyAllowList of the configuration']
+    : [];
+
+/** What speaks against a policy besides its bundle. */
+export const ownReasons = ({ id, observation }: Pick<Manifest, 'id' | 'observation'>, config: Config): string[] => [
+  ...allowReasons(id, config),
+  ...(observationSize(observation) > MAX_OBSERVATION
+    ? [`observation: longer than the ${MAX_OBSERVATION} numbers that a row can hold`]
+    : []),
+];
 
 async function latencyReasons(session: PolicySession, manifest: Manifest, config: Config): Promise<readonly string[]> {
   const budgetUs = (config.policyLatencyBudget * 1e6) / manifest.rate;

@@ -5,6 +5,7 @@ import type { TapeBlock } from '../../messages/tape-block.ts';
 import { TapeDamage } from '../../messages/tape-bytes.ts';
 import type { Robot } from '../../robot/robot.ts';
 import type { PolicyRunner } from '../controllers/policy-runner.ts';
+import { withPolicy } from '../tape/describe-run.ts';
 import { decodeSnapshot, type Snapshot } from '../tape/snapshot.ts';
 import type { Actuated } from '../tick.ts';
 import { policyKey } from './bundles.ts';
@@ -156,6 +157,7 @@ export class ReplayRun {
       robot: robot ?? robotOf(run),
       from,
       policies: new Map([...recorded, ...named]),
+      policyOf: (id, hash) => (id === instead?.id ? instead : policies.get(policyKey(id, hash))),
       onCommand: (tick, command, answer) => this.#command(tick, command, answer),
       onRow: (row) => this.#row(row),
       onRefused: (order, why) => {
@@ -166,6 +168,8 @@ export class ReplayRun {
   }
 
   #sequence = 0;
+  /** that of the latest mode; empty if it is disarmed */
+  #controller = '';
 
   #command(tick: Actuated, command: Uint8Array, answer: TapedAnswer | undefined): void {
     this.#sequence = tick.sequence;
@@ -222,18 +226,27 @@ export class ReplayRun {
 
   /** A mode was entered whose policy is not at hand. */
   #missingPolicy(records: readonly TapeRecord[]): string | undefined {
-    for (const record of this.#replayer ? records : []) {
-      const missing =
-        record.is === 'order' && record.order.order === 'mode' ? this.#missingIn(record.order.mode) : undefined;
+    for (const record of records) {
+      if (record.is !== 'order') continue;
+      const { order } = record;
+      if (order.order === 'policy') {
+        if (this.run) this.run = withPolicy(this.run, order);
+        if (this.#controller !== order.id) continue;
+      } else if (order.order === 'mode') this.#controller = order.mode.task === 'disarmed' ? '' : order.mode.controller;
+      else continue;
+      const missing = this.#replayer && this.#missingPolicyOf(this.#controller);
       if (missing !== undefined) return missing;
     }
     return undefined;
   }
 
   #missingIn(mode: Mode | undefined): string | undefined {
+    this.#controller = mode === undefined || mode.task === 'disarmed' ? '' : mode.controller;
+    return this.#controller === '' ? undefined : this.#missingPolicyOf(this.#controller);
+  }
+
+  #missingPolicyOf(controller: string): string | undefined {
     const { instead, policies } = this.#options;
-    if (mode === undefined || mode.task === 'disarmed') return undefined;
-    const { controller } = mode;
     if (controller === 'balancer' || controller === instead?.id) return undefined;
     const hash = this.run?.policies[controller];
     if (hash === undefined || policies.has(policyKey(controller, hash))) return undefined;

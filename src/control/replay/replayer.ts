@@ -29,6 +29,8 @@ export interface ReplayerOptions {
   readonly boot: bigint;
   readonly robot: Robot;
   readonly policies: ReadonlyMap<string, PolicyRunner>;
+  /** a policy that takes the place of another under way; sha256 as a tape has it */
+  readonly policyOf?: ((id: string, hash: string) => PolicyRunner | undefined) | undefined;
   /** where it begins; without one, at the beginning of the run */
   readonly from?: Snapshot | undefined;
   /** one frame's command was computed again; `answer` is what the robot sent then, `undefined` if the tape does not say */
@@ -51,6 +53,7 @@ export class Replayer {
   readonly #latch: TapedLatch;
   readonly #controllers: Controllers;
   readonly #control: RobotControl;
+  readonly #gated = new Map<string, PolicyRunner>();
   readonly #chunks$ = new Subject<Chunk>();
   readonly #subscription: Subscription;
   /** records that are read and not yet used: a frame's facts and answer stand behind it */
@@ -75,10 +78,10 @@ export class Replayer {
     this.#options = options;
     const { robot, run, policies, boot, from } = options;
     this.#latch = new TapedLatch(from ? from.outside.estopLatched === true : run.latched);
-    const gated = new Map([...policies].map(([id, policy]) => [id, new GatedPolicy(policy, () => this.#newGate())]));
+    for (const [id, policy] of policies) this.#gated.set(id, new GatedPolicy(policy, () => this.#newGate()));
     // Read before a policy runs, and after.
     const policyClock = () => (this.#gateIsOpen ? BigInt(this.#answer?.policyNs ?? 0) : 0n);
-    this.#controllers = new Controllers(robot, gated, policyClock);
+    this.#controllers = new Controllers(robot, this.#gated, policyClock);
     const episodes = new EpisodeClock();
     this.#control = new RobotControl({
       robot,
@@ -200,6 +203,13 @@ export class Replayer {
       case 'prepare':
         this.#controllers.prepare(order.sensorRate);
         break;
+      case 'policy': {
+        const policy = order.hash === '' ? undefined : this.#options.policyOf?.(order.id, order.hash);
+        if (policy) this.#gated.set(order.id, new GatedPolicy(policy, () => this.#newGate()));
+        else this.#gated.delete(order.id);
+        control.policyChanged(order.id);
+        break;
+      }
       case 'interrupted':
         this.#peeking = true;
         control.linkChanged(false);

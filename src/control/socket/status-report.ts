@@ -17,6 +17,7 @@ import type { EstopLatch } from '../stopping/estop-latch.ts';
 import type { ResetConfirmation } from '../stopping/reset-confirmation.ts';
 import type { StopWays } from '../stopping/stop-ways.ts';
 import type { Actuated } from '../tick.ts';
+import type { PolicyUpdates } from '../updates/policy-updates.ts';
 import type { RowOutbox } from './row-outbox.ts';
 import type { SocketServer } from './socket-server.ts';
 
@@ -44,6 +45,7 @@ export class StatusReport {
   outbox: RowOutbox | undefined;
   stopWays: StopWays | undefined;
   collection: CollectionMeter | undefined;
+  updates: Pick<PolicyUpdates, 'report'> | undefined;
   readonly #parts: StatusParts;
   readonly #started = performance.now();
   readonly #counters = {
@@ -170,7 +172,7 @@ export class StatusReport {
       link: { path: config.serial.path, open: link.isOpen, lastProblem: link.health.lastProblem },
       controllers: [...policies.values()].map(({ id, task, rate }) => ({ id, task, rate })),
       refusedPolicies: Object.fromEntries(refused),
-      policies: [],
+      policies: this.updates?.report() ?? [],
     };
   }
 }

@@ -13,5 +13,11 @@ export function describeRun(
   return { revision, robot, policies: hashes, latched };
 }
 
+/** The run once the policy of an id is another one. */
+export function withPolicy(run: TapedRun, { id, hash }: { readonly id: string; readonly hash: string }): TapedRun {
+  const { [id]: _, ...others } = run.policies;
+  return { ...run, policies: hash === '' ? others : { ...others, [id]: hash } };
+}
+
 /** As `TapedRun` names a model. */
 export const hashText = (hash: bigint): string => hash.toString(16).padStart(16, '0');

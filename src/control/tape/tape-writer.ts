@@ -14,6 +14,7 @@ import { encodeTapeBlock } from '../../messages/tape-block.ts';
 import { TapeBytes } from '../../messages/tape-bytes.ts';
 import type { Facts } from '../../safety/facts.ts';
 import type { Actuated, Sensed } from '../tick.ts';
+import { withPolicy } from './describe-run.ts';
 import { OUTSIDE_FACTS } from './outside-facts.ts';
 import { encodeSnapshot, type LoopMemory } from './snapshot.ts';
 
@@ -40,6 +41,8 @@ const BYTES = 8192;
  */
 export class TapeWriter {
   readonly #options: TapeWriterOptions;
+  /** as it is by now: policies may have changed under way */
+  #run: TapedRun;
   readonly #bytes = new TapeBytes();
   readonly #position = new TapePosition();
   /** outside facts as they were written last */
@@ -59,6 +62,7 @@ export class TapeWriter {
 
   constructor(options: TapeWriterOptions) {
     this.#options = options;
+    this.#run = options.run;
     writeText(this.#bytes, 'run', options.run);
   }
 
@@ -102,6 +106,7 @@ export class TapeWriter {
 
   /** Something takes effect between two frames. */
   readonly order = (order: TapedOrder): void => {
+    if (order.order === 'policy') this.#run = withPolicy(this.#run, order);
     writeText(this.#bytes, 'order', order);
     this.#closeIfLong();
   };
@@ -135,7 +140,7 @@ export class TapeWriter {
     this.close();
     this.#sinceState = 0;
     const outside = { ...Object.fromEntries(this.#facts), nonce: this.#nonce };
-    writeState(this.#bytes, encodeSnapshot({ run: this.#options.run, outside, memory }));
+    writeState(this.#bytes, encodeSnapshot({ run: this.#run, outside, memory }));
   }
 
   /** To be called every now and then: frames that nobody follows are handed over as well. */

@@ -1,8 +1,12 @@
 import { spawnSync } from 'node:child_process';
+import type { KeyObject } from 'node:crypto';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Mosquitto, noMosquitto } from '../gateway/mosquitto.ts';
 import { Rig, ROBOT } from '../gateway/rig.ts';
 import { reasonsOf, until } from '../harness.ts';
+import { Offering } from '../policy-updates/offering.ts';
+import { ID, writeVersion } from '../policy-updates/versions.ts';
 import { ClientsPage } from './page.ts';
 import { noPaho } from './python-operator.ts';
 
@@ -14,8 +18,17 @@ describe.skipIf(noMosquitto || noTools || noPaho)(
     it('does what it says, command by command', async () => {
       const broker = await Mosquitto.start();
       // Heartbeats go by the clock on the wall, the robot's patience by an MCU time that may go faster.
-      const rig = await Rig.start({ broker, config: { operatorHeartbeat: 20_000 } });
+      let release: KeyObject | undefined;
+      const rig = await Rig.start({
+        broker,
+        config: { operatorHeartbeat: 20_000 },
+        bundles: async (folder, key) => {
+          release = key;
+          await writeVersion(join(folder, ID), { release: key, version: 1 });
+        },
+      });
       const { robot } = rig;
+      if (!release) throw new Error('no bundle was written');
       const page = new ClientsPage({ port: broker.port, robot: ROBOT, key: rig.operatorKey });
       await rig.operator();
       /** What it orders is refused for as long as the robot is not ready, as anybody's order is. */
@@ -34,7 +47,7 @@ describe.skipIf(noMosquitto || noTools || noPaho)(
       });
       expect(JSON.parse(await page.run('"request": "status"'))).toMatchObject({
         state: 'disarmed',
-        controllers: [],
+        controllers: [ID],
         estop: { latched: false },
       });
       await obeyed(`order '{"name": "mode", "mode": {"task": "standing-still"`);
@@ -71,6 +84,22 @@ describe.skipIf(noMosquitto || noTools || noPaho)(
       const said = (await page.run('import paho')).trim().split('\n');
       expect(said[0]).toBe('disarmed');
       expect(said.slice(1)).toEqual(Array(3).fill(expect.stringContaining("'ok': True")));
+
+      const second = await writeVersion(join(page.folder, 'second'), {
+        release,
+        version: 2,
+        weight: (weight) => 1.02 * weight,
+      });
+      await new Offering(broker, second).becomes('eligible');
+      expect(await page.run('$tree/policy/status')).toContain(`["${ID}",2,"eligible"]`);
+      await obeyed('"action": "activate"');
+      const inCharge = (version: number) =>
+        robot.status(`version ${version} is in charge`, ({ policies }) =>
+          policies.some((one) => one.version === version && one.active),
+        );
+      await inCharge(2);
+      await obeyed('"action": "rollback"');
+      await inCharge(1);
 
       expect(page.unread).toEqual([]);
     });

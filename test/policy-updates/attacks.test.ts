@@ -83,13 +83,12 @@ const ATTACKS: readonly Attack[] = [
         model: (model) => {
           const graph = graphOf(model);
           const external = { data_location: 1, external_data: [{ key: 'location', value: '../../estop' }] };
-          const initializer = graph.initializer.map((one) => ({
+          const initializer = graph.initializer.map(({ float_data: _, raw_data: __, ...one }) => ({
             ...one,
-            float_data: [],
-            raw_data: undefined,
-            ...external,
+            data_location: 1,
+            external_data: [{ key: 'location', value: '../../estop' }],
           }));
-          return { ...model, graph: [{ ...graph, initializer }] } as OnnxModel;
+          return { ...model, graph: [{ ...graph, initializer }] };
         },
       }),
   },
@@ -111,7 +110,7 @@ const ATTACKS: readonly Attack[] = [
   {
     what: 'slow',
     refusedFor: /latency/,
-    write: (folder, { release }) => writeSlowBundle(join(folder, '..'), 'slow', 25, release),
+    write: (folder, { release }) => writeSlowBundle(join(folder, '..'), 'slow', 8, release),
   },
 ];
 
@@ -126,7 +125,7 @@ describe.skipIf(noMosquitto)('policies that attack a robot which stands (needs m
         await writeVersion(join(folder, ID), { release: key, version: 1 });
       },
       config: {
-        policyLatencyBudget: 2,
+        policyLatencyBudget: 1,
         policyUpdates: {
           activation: 'operator',
           shadowSeconds: 1,

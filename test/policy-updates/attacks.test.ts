@@ -82,7 +82,6 @@ const ATTACKS: readonly Attack[] = [
         version: 17,
         model: (model) => {
           const graph = graphOf(model);
-          const external = { data_location: 1, external_data: [{ key: 'location', value: '../../estop' }] };
           const initializer = graph.initializer.map(({ float_data: _, raw_data: __, ...one }) => ({
             ...one,
             data_location: 1,

@@ -287,3 +287,38 @@ describe('a restart in the trial', () => {
     expect(await stage(1, 'committed')).toMatchObject({ active: true });
   });
 });
+
+describe('a kill -9 in the middle', () => {
+  it('of each stage leaves what is whole, and the robot begins with what was committed', async () => {
+    const { robot, release, offer, order, stage } = await startRobot({ trialSeconds: 600, shadowSeconds: 600 });
+    const again = async () => {
+      await robot.killControl();
+      await robot.startControl();
+      expect(await stage(1, 'committed')).toMatchObject({ active: true });
+    };
+    const write = (version: number) => (path: string) =>
+      writeVersion(path, version, release, (weight) => weight + version / 1000);
+    await offer('v2', write(2));
+    await again();
+    // The gateway offers again what it does not see.
+    await robot.control.request({ request: 'policy-vet', folder: 'v2' });
+    await stage(2, 'eligible');
+    await offer('v3', write(3));
+    await robot.status('it is under way', ({ policies }) => policies.some(({ version }) => version === 3));
+    await again();
+    // Its tests go on by themselves.
+    await stage(3, 'eligible');
+    await order('shadow', 3);
+    await stage(3, 'shadow');
+    await again();
+    await stage(3, 'eligible');
+    await order('activate', 3);
+    await stage(3, 'active');
+    await again();
+    await stage(3, 'rolled-back');
+    await order('activate', 3);
+    await order('rollback', 1);
+    await again();
+    expect((await stage(3, 'rolled-back')).active).toBe(false);
+  });
+});

@@ -20,7 +20,13 @@ const POLICY: ArmedMode = { task: 'standing-still', controller: 'slow' };
 const MOVING: ArmedMode = { task: 'moving-straight', controller: 'balancer' };
 
 const policies = () => new Map([['slow', new SlowPolicy('slow', 99n)]]);
-const atHand = () => new Map([[policyKey('slow', hashText(99n)), new SlowPolicy('slow', 99n)]]);
+/** Another version of the same policy. */
+const newer = () => new SlowPolicy('slow', 98n, 0.7);
+const atHand = () =>
+  new Map([
+    [policyKey('slow', hashText(99n)), new SlowPolicy('slow', 99n)],
+    [policyKey('slow', hashText(98n)), newer()],
+  ]);
 
 /** What may happen to a robot from one frame to the next. */
 const EVENTS = [
@@ -40,6 +46,8 @@ const EVENTS = [
   'not on disk',
   'lean',
   'upright',
+  'version',
+  'version withdrawn',
 ] as const;
 type Event = (typeof EVENTS)[number];
 type Story = ReadonlyArray<{ readonly event: Event; readonly frames: number }>;
@@ -56,8 +64,16 @@ const events = fc.array(
 async function live(story: Story, snapshotFrames = 1000) {
   const known = policies();
   const loop = tapedLoop(known, { snapshotFrames });
-  const policy = known.get('slow');
-  if (!policy) throw new Error('no policy');
+  const older = known.get('slow');
+  if (!older) throw new Error('no policy');
+  let policy = older;
+  const versions = [older, newer()] as const;
+  const change = (to: SlowPolicy | undefined) => {
+    if (to) known.set('slow', to);
+    else known.delete('slow');
+    policy = to ?? older;
+    loop.control.policyChanged('slow');
+  };
   const wire = new McuWire();
   let lean = 0;
   let count = 0;
@@ -92,6 +108,8 @@ async function live(story: Story, snapshotFrames = 1000) {
     if (event === 'balancer') loop.enter(BALANCER);
     if (event === 'policy') loop.enter(POLICY);
     if (event === 'moving') loop.enter(MOVING);
+    if (event === 'version') change(versions[known.get('slow') === older ? 1 : 0]);
+    if (event === 'version withdrawn') change(undefined);
     if (event === 'silence') loop.control.linkSilent(true);
     if (event === 'not on disk') loop.latch.notPersisted = !loop.latch.notPersisted;
     if (event === 'lean') lean = 0.3;
@@ -102,7 +120,8 @@ async function live(story: Story, snapshotFrames = 1000) {
     }
     if (event === 'order while a policy runs' || event === 'late') {
       let go = () => {};
-      policy.wait = () =>
+      const asked = policy;
+      asked.wait = () =>
         new Promise((resolve) => {
           go = () => {
             loop.clock.now += event === 'late' ? 9_000_000n : 1_000_000n;
@@ -112,10 +131,11 @@ async function live(story: Story, snapshotFrames = 1000) {
       loop.push(bytes());
       await turn();
       if (event === 'late') loop.push(bytes());
+      else if (many % 4 === 3) change(versions[asked === older ? 1 : 0]);
       else if (many % 3 === 0) void loop.control.estop('in between');
       else if (many % 3 === 1) loop.enter(BALANCER);
       else loop.control.disarm();
-      policy.wait = async () => {};
+      asked.wait = async () => {};
       go();
       await turn();
     }
@@ -264,4 +284,39 @@ describe('a difference', () => {
     // The row before it ends with this frame.
     expect([sequence - 1, sequence]).toContain(run.first?.sequence);
   });
+});
+
+it('goes on from one version of a policy to the next, also from a snapshot after it', async () => {
+  const story = [
+    'policy',
+    'version',
+    'frame',
+    'frame',
+    'version withdrawn',
+    'frame',
+    'version',
+    'frame',
+    'frame',
+  ] as const;
+  const loop = await live(
+    story.map((event) => ({ event, frames: 30 })),
+    50,
+  );
+  const hashes = loop.ticks.filter(({ controller }) => controller === 'policy').map(({ policyHash }) => policyHash);
+  expect([...new Set(hashes)].sort()).toEqual([98n, 99n]);
+  // Where there is none, the balancer holds the robot.
+  expect(loop.ticks.some(({ controller, robotState }) => controller === 'balancer' && robotState === 'running')).toBe(
+    true,
+  );
+  for (const from of [0, Math.floor(loop.blocks.length / 2), loop.blocks.length - 8]) {
+    const run = new ReplayRun({ boot: BOOT, revision: 'test', policies: atHand() });
+    for (const block of loop.blocks.slice(from)) await run.block(block);
+    await run.end();
+    expect(run.first).toBeUndefined();
+    expect(run.counters.commands).toBeGreaterThan(100);
+  }
+  const without = new ReplayRun({ boot: BOOT, revision: 'test', policies: new Map([...atHand()].slice(0, 1)) });
+  for (const block of loop.blocks) await without.block(block);
+  await without.end();
+  expect(without.skipped.map(({ reason }) => reason).join()).toMatch(/policy slow \(sha256 0*62…\) is not at hand/);
 });

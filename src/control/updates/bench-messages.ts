@@ -47,7 +47,13 @@ export interface VetAnswer {
 /** Each is about the bundle that was vetted last, whose bytes the process keeps. */
 export type BenchRequest =
   | VetRequest
-  | { readonly do: 'store'; readonly directory: string }
+  | {
+      readonly do: 'store';
+      readonly directory: string;
+      /** folder of all versions, and what they may take together [bytes] */
+      readonly root: string;
+      readonly most: number;
+    }
   | { readonly do: 'self-test'; readonly budgetUs: number }
   /** encoded rows, one after the other; for `replay` */
   | { readonly do: 'rows'; readonly rows: Uint8Array }

@@ -1,6 +1,6 @@
 // The process that tries policies: started by control, and trusted with nothing that moves. It has neither the port nor a way
 // to it; all that it can do to control is not to answer. A model that hangs, crashes or eats the memory does so in here.
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { messageOf } from '../../errors.ts';
 import { trustStoreOf } from '../../keys/trust-store.ts';
@@ -68,8 +68,11 @@ function summaryOf(manifest: Manifest, text: Buffer, { files }: Kept, keyId: str
 }
 
 /** The very bytes that were vetted, all of them or none. */
-async function store(directory: string): Promise<void> {
+async function store({ directory, root, most }: Extract<BenchRequest, { do: 'store' }>): Promise<void> {
   const { files } = needed();
+  const bytes = (await bytesIn(root)) + Object.values(files).reduce((sum, file) => sum + file.length, 0);
+  if (bytes > most)
+    throw new Error(`all versions would take ${bytes} bytes, policyUpdates.maxMegabytes allows ${most}`);
   const draft = `${directory}.part`;
   await rm(draft, { recursive: true, force: true });
   await mkdir(draft, { recursive: true });
@@ -90,6 +93,15 @@ async function store(directory: string): Promise<void> {
   await syncFolder(dirname(dirname(directory)));
 }
 
+async function bytesIn(folder: string): Promise<number> {
+  let sum = 0;
+  for (const entry of await readdir(folder, { withFileTypes: true }).catch(() => [])) {
+    const path = join(folder, entry.name);
+    sum += entry.isDirectory() ? await bytesIn(path) : (await stat(path)).size;
+  }
+  return sum;
+}
+
 function needed(): Kept {
   if (!kept) throw new Error('no bundle has been vetted');
   return kept;
@@ -105,7 +117,7 @@ async function carryOut(request: BenchRequest): Promise<unknown> {
     case 'vet':
       return await vet(request);
     case 'store':
-      return await store(request.directory);
+      return await store(request);
     case 'self-test':
       return (await selfTest(needed(), request.budgetUs)) satisfies SelfTestAnswer;
     case 'rows':

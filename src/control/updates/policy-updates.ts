@@ -51,6 +51,8 @@ const PATIENCE = 120_000;
 const MOST_WAITING = 8;
 /** Refused bundles that nobody trusted has signed, or whose version was not to be; only the latest are told. */
 const MOST_STRANGERS = 16;
+const MOST_REASONS = 16;
+const LONGEST_REASON = 300;
 /** Runs before a policy is in charge, one after a command each. */
 const WARM_RUNS = 20;
 
@@ -192,14 +194,12 @@ export class PolicyUpdates implements PolicyOrders {
 
   #workSoon(): void {
     if (this.#working) return;
-    const { bench, control } = this.#parts;
+    const { bench } = this.#parts;
     const verified = this.#untested();
     if (this.#waiting.length === 0 && verified === undefined) return;
     if (!bench.isUp) {
-      // Making a process stops this one for longer than an armed robot can bear.
-      if (control.safety.robotState === 'running' || control.safety.robotState === 'braking') return;
+      if (this.#isArmed) return;
       bench.start();
-      if (!bench.isUp) return;
     }
     this.#working = true;
     const [folder] = this.#waiting;
@@ -211,6 +211,12 @@ export class PolicyUpdates implements PolicyOrders {
         this.#working = false;
         this.#workSoon();
       });
+  }
+
+  /** Making a process stops this one for longer than an armed robot can bear. */
+  get #isArmed(): boolean {
+    const { robotState } = this.#parts.control.safety;
+    return robotState === 'running' || robotState === 'braking';
   }
 
   /** One whose tests a restart has cut short. */
@@ -249,7 +255,15 @@ export class PolicyUpdates implements PolicyOrders {
       return;
     }
     try {
-      await bench.ask({ do: 'store', directory: store.folderOf(summary.id, summary.version) }, PATIENCE);
+      await bench.ask(
+        {
+          do: 'store',
+          directory: store.folderOf(summary.id, summary.version),
+          root: store.root,
+          most: config.policyUpdates.maxMegabytes * 1e6,
+        },
+        PATIENCE,
+      );
     } catch (error) {
       return this.#refuseStranger(answer, folder, [`store: ${messageOf(error)}`]);
     }
@@ -280,17 +294,14 @@ export class PolicyUpdates implements PolicyOrders {
     return summary.manifest === manifest ? summary : 'store: the bundle on the disk is not the one that was verified';
   }
 
-  #ownReasons({ id, observationSize, bytes }: BundleSummary, config: Config): string[] {
-    const { policyAllowList, policyUpdates } = config;
+  #ownReasons({ id, observationSize }: BundleSummary, config: Config): string[] {
+    const { policyAllowList } = config;
     const reasons: string[] = [];
     if (policyAllowList.length > 0 && !policyAllowList.includes(id)) {
       reasons.push('not-allowed: it is not on policyAllowList of the configuration');
     }
     if (observationSize > MAX_OBSERVATION) {
       reasons.push(`observation: longer than the ${MAX_OBSERVATION} numbers that a row can hold`);
-    }
-    if (bytes > policyUpdates.maxMegabytes * 1e6) {
-      reasons.push(`size: ${bytes} bytes; policyUpdates.maxMegabytes allows ${policyUpdates.maxMegabytes} MB`);
     }
     return reasons;
   }
@@ -349,14 +360,13 @@ export class PolicyUpdates implements PolicyOrders {
   // --- shadow -------------------------------------------------------------------------------------------------------
 
   async #beginShadow(id: string, version: number): Promise<string | undefined> {
-    const { bench, config, control, robot, rate, wall } = this.#parts;
+    const { bench, config, robot, rate, wall } = this.#parts;
     const record = versions.recordOf(this.#slots, id, version);
-    if (!record || record.from !== 'store') return `unknown: there is no version ${version} of ${id} in the store`;
+    if (record?.from !== 'store') return `unknown: there is no version ${version} of ${id} in the store`;
     if (this.#shadow) return `shadow: version ${this.#shadow.version} of ${this.#shadow.id} runs as one`;
     if (record.stage !== 'eligible') return `stage: version ${version} of ${id} is ${record.stage}, not eligible`;
     if (!bench.isUp) {
-      if (control.safety.robotState === 'running')
-        return 'process: it can only be started while the robot is not armed';
+      if (this.#isArmed) return 'process: it can only be started while the robot is not armed';
       bench.start();
     }
     try {
@@ -456,6 +466,9 @@ export class PolicyUpdates implements PolicyOrders {
         this.#rollBack(id, this.#notKept(), false);
         return told(this.#notKept());
       }
+      const { trial } = this.#slots;
+      if (trial?.id !== id || trial.version !== version)
+        return told('overtaken: another order came while it was written down');
       const tooLate = this.#momentAgainst(id, version, byRule);
       if (tooLate !== undefined) {
         this.#rollBack(id, tooLate, false);
@@ -534,10 +547,17 @@ export class PolicyUpdates implements PolicyOrders {
     const trial = this.#trial;
     this.#trial = undefined;
     if (!trial) return;
+    const { wall, file } = this.#parts;
     const { active, previous } = versions.slotOf(this.#slots, trial.id);
-    void this.#keep(versions.committed(this.#slots, this.#parts.wall()));
-    if (active !== null) this.#say(trial.id, active);
-    if (previous !== null) this.#say(trial.id, previous);
+    const before = this.#slots;
+    const after = versions.committed(before, wall());
+    // It is not called committed before a power cut could no longer take that back.
+    const kept = file.save(after).then(() => {
+      if (this.#slots === before) this.#slots = after;
+      else void this.#keep(versions.committed(this.#slots, wall()));
+      for (const version of [active, previous]) if (version !== null) this.#say(trial.id, version);
+    });
+    this.#last = Promise.all([this.#last, kept]);
   }
 
   #activateIfDue(): void {
@@ -572,9 +592,11 @@ export class PolicyUpdates implements PolicyOrders {
   ): void {
     const since = this.#parts.wall();
     const nothing = { since, folder, active: false, previous: false };
-    this.#strangers.unshift({ id, version, sha256, stage: 'refused', reasons: [...reasons], ...nothing });
+    // A stranger's bundle may have any number of things wrong with it, and each in many words.
+    const told = reasons.slice(0, MOST_REASONS).map((reason) => reason.slice(0, LONGEST_REASON));
+    this.#strangers.unshift({ id, version, sha256, stage: 'refused', reasons: told, ...nothing });
     this.#strangers.length = Math.min(this.#strangers.length, MOST_STRANGERS);
-    this.#tell({ event: 'policy-offer-refused', id, version, folder, reasons });
+    this.#tell({ event: 'policy-offer-refused', id, version, folder, reasons: told });
   }
 
   #say(id: string, version: number): void {

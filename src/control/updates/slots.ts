@@ -102,10 +102,13 @@ export function verified(
       : refuse(`version: another version ${version} of ${id} has been here`);
   }
   if (version <= highest) return refuse(`version: ${version} is not above ${highest}, the highest so far`);
+  const { manifest, sha256 } = found;
   // Rows, tapes and the blend tell policies apart by their models alone.
-  const twin = slotOf(slots, id).versions.find(({ sha256, spec }) => sha256 === found.sha256 && spec !== found.spec);
+  const twin = slotOf(slots, id).versions.find((other) => other.sha256 === sha256 && other.spec !== found.spec);
   if (twin) return refuse(`model: it is that of version ${twin.version}, which sees or acts in another way`);
-  const record: VersionRecord = { ...found, from: 'store', stage: 'verified', reasons: [], since: now, failed: false };
+  const { spec, keyId } = found;
+  const bundle = { version, sha256, manifest, spec, keyId };
+  const record: VersionRecord = { ...bundle, from: 'store', stage: 'verified', reasons: [], since: now, failed: false };
   return ratcheted(withVersions(slots, id, [...slotOf(slots, id).versions, record]), id, found.keyId, version);
 }
 

@@ -12,18 +12,18 @@ import { syncFolder } from './slots-file.ts';
 
 /** Where control keeps the bytes that it has verified: `store/<id>/<version>/` of the policies in the state directory. */
 export class VersionStore {
-  readonly #folder: string;
+  readonly root: string;
 
   constructor(folder: string) {
-    this.#folder = folder;
+    this.root = folder;
   }
 
   baseOf(id: string): string {
-    return join(this.#folder, id);
+    return join(this.root, id);
   }
 
   folderOf(id: string, version: number): string {
-    return join(this.#folder, id, String(version));
+    return join(this.root, id, String(version));
   }
 
   /**

@@ -92,7 +92,6 @@ export class Trial {
     if (this.#began && tripped.length > 0) return `failsafe: ${tripped.map(({ id }) => id).join(', ')}`;
     if (this.#began && robotState !== 'running') return `failsafe: the robot is ${robotState}`;
     if ((limits & limitBit('non-finite')) !== 0) return 'action: it is no number';
-    if ((limits & limitBit('policy-late')) !== 0) return 'action: it came too late';
     if (!inCharge) return undefined;
     if ((frame.conditions & conditionBit('overrun')) !== 0n) return 'failsafe: overrun';
     const { fallTilt, fallHorizon } = robot.limits;

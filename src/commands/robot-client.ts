@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import { EdgeError } from '../errors.ts';
 import { readPrivateKey } from '../keys/key-pair.ts';
-import { accessBroker, accessWarnings } from '../messages/broker-config.ts';
+import { accessBroker, accessWarnings, type BrokerAccess } from '../messages/broker-config.ts';
 import type { EstopStage, Command as RobotCommand } from '../messages/requests.ts';
 import type { Status } from '../messages/status.ts';
 import { BrokerClient } from './broker-client.ts';
@@ -70,6 +70,12 @@ export async function connectToRobot(options: RobotOptions): Promise<RobotClient
 
 /** @throws EdgeError `notRunning`, `usage` */
 export async function connectOverBroker(options: RobotOptions): Promise<BrokerClient> {
+  const { access, robot } = brokerOf(options);
+  return await BrokerClient.connect({ ...access, robot });
+}
+
+/** The broker and the robot that the options name. @throws EdgeError `usage`, `certificateInvalid`, `fileUnreadable` */
+export function brokerOf(options: RobotOptions): { readonly access: BrokerAccess; readonly robot: string } {
   const { broker: url, robot } = options;
   if (url === undefined || robot === undefined) {
     throw new EdgeError('usage', '--broker and --robot go together', 'name the broker and the robot');
@@ -86,7 +92,7 @@ export async function connectOverBroker(options: RobotOptions): Promise<BrokerCl
     if (warning.now) throw new EdgeError('certificateInvalid', warning.problem, warning.remedy);
     complain(`h2o-edge: ${warning.problem}\n  → ${warning.remedy}`);
   }
-  return await BrokerClient.connect({ ...access, robot });
+  return { access, robot };
 }
 
 /** The operator's key: the one that is named, else the one that `init` put beside the configuration. */

@@ -16,6 +16,7 @@ import { Broker } from './broker.ts';
 import { ControlLink } from './control-link.ts';
 import { HttpServer } from './http-server.ts';
 import { openMetrics } from './metrics.ts';
+import { PolicyExchange } from './policies/policy-exchange.ts';
 import { Relay } from './relay.ts';
 import { StatePublisher } from './state-publisher.ts';
 import { StopCourier } from './stop-courier.ts';
@@ -36,6 +37,7 @@ export class Gateway {
   readonly #upload: DatasetUpload | undefined;
   readonly #manager: ServiceManager;
   #feeding: NodeJS.Timeout | undefined;
+  readonly #policies: PolicyExchange | undefined;
   #recording: boolean;
   /** not recording, and what was recorded before is on disk */
   #drained: boolean;
@@ -108,6 +110,8 @@ export class Gateway {
       wall: Date.now,
     });
     broker.onRequest((message) => relay.handle(message));
+    const renewed = () => brokerAccess(config);
+    this.#policies = new PolicyExchange({ access, config, control: this.#control, log, renewed });
     this.#upload = config.upload.enabled
       ? new DatasetUpload({
           access,
@@ -130,6 +134,7 @@ export class Gateway {
     this.#broker?.start();
     this.#control.start();
     this.#upload?.start();
+    await this.#policies?.start();
     this.#log.info({ broker: this.#config.broker.url, recording: this.#recording }, 'gateway is up');
     this.#manager.tell('READY=1');
     const { watchdog } = this.#manager;
@@ -143,6 +148,7 @@ export class Gateway {
     await this.#recorder.stop();
     await this.#control.stop();
     await this.#upload?.stop();
+    await this.#policies?.stop();
     await this.#broker?.stop();
     await this.#http?.stop();
     await this.#courier.close();
@@ -237,6 +243,7 @@ export class Gateway {
     this.#latest = status;
     // A gateway that came later has not heard how it began.
     if (first) this.#behaves(status.mode);
+    this.#policies?.status(status);
     this.#telemetry.battery = status.estimate?.battery ?? Number.NaN;
     this.#states.update(stateOf(status, this.#recordingState(), Date.now()));
     this.#reportRecorder();
@@ -254,6 +261,7 @@ export class Gateway {
   #lost(problem: string): void {
     this.#log.warn({ problem }, 'control cannot be reached');
     this.#latest = undefined;
+    this.#policies?.lost();
     this.#states.update(offlineState(problem, Date.now()));
   }
 

@@ -24,6 +24,23 @@ export interface CommandPayload<C> {
   readonly command: C;
 }
 
+/** JSON of the text that is signed, as `CommandPayload`; the descriptions are for clients that are not ours. */
+export const commandPayloadSchema = <S extends z.ZodType>(command: S) =>
+  z.strictObject({
+    robot: z.string().describe('Name of the robot that is meant; any other refuses it.'),
+    challenge: z.string().describe('That the robot issued a moment ago, exactly as it came. Each serves once.'),
+    counter: z
+      .int()
+      .nonnegative()
+      .describe('Above every one that was accepted from this key before: milliseconds since 1970 will do.'),
+    expiresInMs: z
+      .number()
+      .positive()
+      .optional()
+      .describe('Void this long after the challenge was issued, if shorter than the life of the challenge [ms].'),
+    command,
+  });
+
 /** Why a command was not accepted; stable, for callers and tests. */
 export type CommandProblem =
   | SignatureProblem
@@ -77,13 +94,7 @@ export class CommandVerifier<C> {
 
   constructor(options: CommandVerifierOptions<C>) {
     this.#options = options;
-    this.#payloadSchema = z.strictObject({
-      robot: z.string(),
-      challenge: z.string(),
-      counter: z.int().nonnegative(),
-      expiresInMs: z.number().positive().optional(),
-      command: options.command,
-    });
+    this.#payloadSchema = commandPayloadSchema(options.command);
   }
 
   /** Never throws, whatever it is given. */

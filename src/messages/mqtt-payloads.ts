@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import type { CommandEnvelope } from '../keys/command.ts';
+import { type CommandEnvelope, commandPayloadSchema } from '../keys/command.ts';
+import { domains } from '../keys/signature.ts';
 import { taskNames } from '../robot/tasks/tasks.ts';
 import { modeSchema } from './mode.ts';
-import { estopStageSchema, refusalSchema } from './requests.ts';
+import { commandSchema, estopStageSchema, refusalSchema } from './requests.ts';
 import { CONTROLLER_KINDS } from './row.ts';
 import { actionSchema, limitSchema, robotStateSchema } from './states.ts';
 import { auditHeadSchema, resetConfirmationSchema, statusSchema } from './status.ts';
@@ -38,11 +39,28 @@ export const estopMessage = z
 export const challengeRequest = z.strictObject({ schema: schema.optional(), id: id.optional() });
 export type ChallengeRequest = z.output<typeof challengeRequest>;
 
+/** What stands in a signed text, for the reader of the documentation: to the gateway it is a string. */
+const { $schema: _, ...signedText } = z.toJSONSchema(commandPayloadSchema(commandSchema), { io: 'input' });
+
 const envelope = z
   .strictObject({
-    payload: z.string().max(4096).describe('The exact text that was signed: JSON of a command payload.'),
-    keyId: z.string().max(64).describe("Which of the robot's trusted keys."),
-    signature: z.string().max(256).describe('ed25519 over the text and its domain, base64.'),
+    payload: z
+      .string()
+      .max(4096)
+      .meta({ contentMediaType: 'application/json', contentSchema: signedText })
+      .describe('The exact text that was signed. It is JSON, in any spacing and order of keys.'),
+    keyId: z
+      .string()
+      .max(64)
+      .describe(
+        'Which of the trusted keys: the first 16 hexadecimal digits, in lower case, of the sha256 of the 32 bytes of the raw ed25519 public key.',
+      ),
+    signature: z
+      .string()
+      .max(256)
+      .describe(
+        `ed25519 (RFC 8032, without a hash before it) over these bytes: the ASCII text \`${domains.command}\`, one zero byte, \`payload\` in UTF-8. The 64 bytes in base64 with its padding.`,
+      ),
   })
   .describe('A signed command. The control process verifies it; the gateway only carries it.');
 envelope satisfies z.ZodType<CommandEnvelope>;
@@ -59,7 +77,7 @@ export type CommandRequest = z.output<typeof commandRequest>;
 export const heartbeatMessage = z.strictObject({
   schema: schema.optional(),
   session: z.string().min(1).max(64).describe('Session of the signed mode command that set the robot moving.'),
-  counter: z.int().nonnegative().describe('Rises with every heartbeat.'),
+  counter: z.int().nonnegative().describe('Rises with every heartbeat of the session.'),
 });
 export type HeartbeatMessage = z.output<typeof heartbeatMessage>;
 

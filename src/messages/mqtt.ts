@@ -73,7 +73,7 @@ export const MQTT_TOPICS = {
     retain: 'ignored',
     payload: challengeRequest,
     answer: 'response',
-    doc: 'Asks for a one-time challenge. The answer goes to the response topic of the message, with its correlation data.',
+    doc: 'Asks for a one-time challenge, to be repeated in one signed command within the time that the answer names. The answer goes to the response topic of the message, with its correlation data. No stop or disarming, by anybody, may lie between the challenge and its command: it would be unknown by then.',
   },
   command: {
     path: 'command',
@@ -84,7 +84,7 @@ export const MQTT_TOPICS = {
     retain: 'ignored',
     payload: commandRequest,
     answer: 'response',
-    doc: 'A signed command (mode, reset), or an unsigned request (status, disarm). Set a message expiry of a few seconds.',
+    doc: 'A signed command (mode, reset, …), or an unsigned request (status, disarm). To give a command, ask on `challenge`, make the text of `envelope.payload` with the challenge in it, sign that text with the private key of an operator whom the robot trusts, and publish the envelope here; the answer says `ok`, or why not. Set a message expiry of a few seconds.',
   },
   response: {
     path: 'command/response',
@@ -104,7 +104,7 @@ export const MQTT_TOPICS = {
     qos: 0,
     retain: 'ignored',
     payload: heartbeatMessage,
-    doc: 'The operator is still there. Without it a moving robot holds.',
+    doc: 'The operator is still there. A moving robot that hears none of its session for `operatorHeartbeat` of its configuration (1 s by default) holds, and moves again only after another signed mode: send several a second, beginning right after the mode command.',
   },
   state: {
     path: 'state',

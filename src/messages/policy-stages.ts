@@ -3,7 +3,7 @@ import { z } from 'zod';
 /**
  * What becomes of one version of a policy on a robot, in order. From every stage before `committed` it can also end as
  * `refused` (it was never let near the robot), `rolled-back` (it was, and the version before it took over again) or
- * `superseded` (a newer one came).
+ * `superseded` (a newer one came). `offered` and `downloaded` are the gateway's; everything from `verified` on is decided by control alone.
  */
 export const POLICY_STAGES = [
   'offered',

@@ -1,25 +1,7 @@
 import { z } from 'zod';
+import { POLICY_STAGES } from './policy-stages.ts';
 
-/**
- * What a version of a policy goes through on the robot, from the broker's offer to the end of its trial. `offered` and
- * `downloaded` are the gateway's; everything from `verified` on is decided by control alone.
- */
-export const POLICY_STAGES = [
-  'offered',
-  'downloaded',
-  'verified',
-  'self-tested',
-  'replayed',
-  'eligible',
-  'shadow',
-  'active',
-  'committed',
-  'rolled-back',
-  'refused',
-  'superseded',
-] as const;
 export const policyStageSchema = z.enum(POLICY_STAGES);
-export type PolicyStage = z.output<typeof policyStageSchema>;
 
 /** The model on this machine, in a process of its own: golden pairs, extreme inputs, time of a run. */
 const selfTestSchema = z.strictObject({
@@ -35,7 +17,11 @@ const outsideSchema = z.number().describe('Share of decisions on which the guard
 
 /** The version on rows that control recorded a moment ago, with the guard in the loop. */
 const replayedSchema = z.strictObject({
-  decisions: z.number().describe('0: there were no rows of its task.'),
+  decisions: z
+    .number()
+    .describe(
+      '0: there were no rows of its task, or rows do not hold what it looks at or commands (the body, joints).',
+    ),
   outside: outsideSchema,
   outsideBefore: outsideSchema.describe('The same of what was really in charge of these rows.'),
   rms: z.number().describe('Difference from what was in charge, in units of the action.'),

@@ -10,24 +10,37 @@ export const commandSchema = z.discriminatedUnion('name', [
   z.strictObject({
     name: z.literal('mode'),
     mode: modeSchema,
-    /** names the operator's heartbeats; needed for a mode that moves, see `needsHeartbeat` */
-    session: sessionSchema.optional(),
-    /** `orders` of the status that the sender has seen: once anybody has stopped the robot or given it a mode since, this starts nothing */
-    orders: z.int().nonnegative().optional(),
+    session: sessionSchema
+      .optional()
+      .describe(
+        "Names the operator's heartbeats: any text that nobody else will choose. Needed for a mode that moves or explores.",
+      ),
+    orders: z
+      .int()
+      .nonnegative()
+      .optional()
+      .describe(
+        '`orders` of the status that the sender has seen: once anybody has stopped the robot or given it a mode since, this starts nothing.',
+      ),
   }),
-  z.strictObject({ name: z.literal('reset') }),
-  /**
-   * `activate`: this version takes over. `rollback`: the active version goes, and this one, which must be the `previous`,
-   * comes back. `shadow` and `unshadow`: this version runs beside the active one, or no more.
-   */
-  z.strictObject({
-    name: z.literal('policy'),
-    action: z.enum(POLICY_ACTIONS),
-    id: controllerSchema,
-    version: z.int().positive(),
-  }),
-  /** moves nothing, but what is recorded is what policies are made of */
-  z.strictObject({ name: z.literal('record'), recording: z.boolean() }),
+  z
+    .strictObject({ name: z.literal('reset') })
+    .describe(
+      "Undoes an emergency stop or a latch of the motor controller; the robot stays disarmed. After an emergency stop somebody on the robot itself has to agree first, unless it is configured otherwise: `estop.confirmation` in `state` says `wanted`, and a minute's time is left once it says `given`.",
+    ),
+  z
+    .strictObject({
+      name: z.literal('policy'),
+      action: z.enum(POLICY_ACTIONS),
+      id: controllerSchema,
+      version: z.int().positive(),
+    })
+    .describe(
+      '`activate`: this version takes over. `rollback`: the active version goes, and this one, which must be the `previous`, comes back. `shadow` and `unshadow`: this version runs beside the active one, or no more.',
+    ),
+  z
+    .strictObject({ name: z.literal('record'), recording: z.boolean() })
+    .describe('Starts or ends the recording. It moves nothing, but what is recorded is what policies are made of.'),
 ]);
 export type Command = z.output<typeof commandSchema>;
 

@@ -78,18 +78,9 @@ export class Observer {
   #outOfRange = false;
   #empty = true;
 
-  constructor({ terms, history }: ObservationSpec) {
-    const groups =
-      history > 1
-        ? [{ elements: terms.flatMap(elementsOf), history }]
-        : terms.map((term) => ({ elements: elementsOf(term), history: term.history ?? 1 }));
-    let end = 0;
-    this.#blocks = groups.map(({ elements, history: times }) => {
-      const start = end;
-      end += elements.length * times;
-      return { start, end, elements };
-    });
-    this.#vector = new Float32Array(end);
+  constructor(spec: ObservationSpec) {
+    this.#blocks = blocksOf(spec);
+    this.#vector = new Float32Array(this.#blocks.at(-1)?.end ?? 0);
   }
 
   /** A raw value of the latest observation was outside its term's `range`; one that is not a number is. */
@@ -179,6 +170,28 @@ export class Observer {
       raw[slots.jointVelocity + joint] = jointVelocity[joint] ?? Number.NaN;
     }
   }
+}
+
+function blocksOf({ terms, history }: ObservationSpec): Block[] {
+  const groups =
+    history > 1
+      ? [{ elements: terms.flatMap(elementsOf), history }]
+      : terms.map((term) => ({ elements: elementsOf(term), history: term.history ?? 1 }));
+  let end = 0;
+  return groups.map(({ elements, history: times }) => {
+    const start = end;
+    end += elements.length * times;
+    return { start, end, elements };
+  });
+}
+
+/** Least and greatest value of each number of the vector, by its clip. */
+export function clipsOf(spec: ObservationSpec): (readonly [number, number])[] {
+  return blocksOf(spec).flatMap(({ start, end, elements }) =>
+    Array.from({ length: (end - start) / elements.length }, () =>
+      elements.map(({ low, high }) => [low, high] as const),
+    ).flat(),
+  );
 }
 
 function elementsOf(term: ObservationTerm): Element[] {

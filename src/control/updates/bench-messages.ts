@@ -1,5 +1,6 @@
 import type { TrustEntry } from '../../keys/trust-store.ts';
 import type { Replayed, SelfTest } from '../../messages/policy-updates.ts';
+import type { BodyReadings } from '../../policy/observation.ts';
 import type { Robot } from '../../robot/robot.ts';
 import type { TaskName, TaskState } from '../../robot/tasks/task.ts';
 
@@ -80,6 +81,7 @@ export interface Observe {
   readonly reset: boolean;
   readonly state: TaskState;
   readonly sentTorque: number;
+  readonly body: BodyReadings;
 }
 
 export interface Observation {

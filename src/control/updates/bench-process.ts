@@ -7,6 +7,7 @@ import { trustStoreOf } from '../../keys/trust-store.ts';
 import { decodeRow, ROW_BYTES, type Row } from '../../messages/row.ts';
 import { bundleFiles, sha256 } from '../../policy/bundle.ts';
 import { type Manifest, observationSize } from '../../policy/manifest.ts';
+import { jointTermsOf, seesBody } from '../../policy/manifest-terms.ts';
 import { type BundleBytes, vetBytes } from '../../policy/vet.ts';
 import type { Robot } from '../../robot/robot.ts';
 import { robotForTask } from '../../robot/task-limits.ts';
@@ -107,7 +108,12 @@ function needed(): Kept {
   return kept;
 }
 
+/** Nothing to compare: the rows hold neither what such a policy looks at, nor what another one would have asked of the joints. */
+const notRehearsed = { decisions: 0, outside: 0, outsideBefore: 0, rms: 0, max: 0 } as const;
+
 async function replay(robot: Robot, rate: number): Promise<ReplayAnswer> {
+  const { observation, action } = needed().manifest;
+  if (seesBody(observation) || jointTermsOf(action)) return { found: notRehearsed, reasons: [] };
   const policy = await openPolicy(needed());
   return await rehearse(policy, rows, robot, rate);
 }
@@ -129,6 +135,8 @@ async function carryOut(request: BenchRequest): Promise<unknown> {
     case 'replay':
       return await replay(request.robot, request.rate);
     case 'shadow': {
+      // Its difference from what is in charge would be one of six numbers that nothing here compares.
+      if (jointTermsOf(needed().manifest.action)) throw new Error('a policy of joints is not run as a shadow');
       const policy = await openPolicy(needed());
       const robot = robotForTask(request.robot, policy.task);
       shadow = { policy, wouldBe: new WouldBeGuarded(robot, 1 / request.rate) };
@@ -140,7 +148,7 @@ async function carryOut(request: BenchRequest): Promise<unknown> {
   }
 }
 
-async function observe({ n, reset, state, sentTorque }: Observe): Promise<void> {
+async function observe({ n, reset, state, sentTorque, body }: Observe): Promise<void> {
   if (!shadow) return;
   const { policy, wouldBe } = shadow;
   if (reset) {
@@ -148,7 +156,7 @@ async function observe({ n, reset, state, sentTorque }: Observe): Promise<void> 
     wouldBe.begin(sentTorque);
   }
   const began = performance.now();
-  const action = await policy.decide(state, sentTorque).catch(() => Number.NaN);
+  const action = await policy.decide(state, sentTorque, body).catch(() => Number.NaN);
   const tookUs = (performance.now() - began) * 1000;
   const outside = wouldBe.isOutside(action, policy.torqueScale);
   say({ observed: n, torque: Math.min(1, Math.max(-1, action)) * policy.torqueScale, tookUs, outside });

@@ -4,7 +4,15 @@ import { guard } from '../../safety/guard.ts';
 
 /** Limits that act because of what a policy asked for, and not because another one took over or noise was added. */
 export const POLICY_LIMITS =
-  limitBit('non-finite') | limitBit('policy-range') | limitBit('torque') | limitBit('slew') | limitBit('policy-late');
+  limitBit('non-finite') |
+  limitBit('policy-range') |
+  limitBit('torque') |
+  limitBit('slew') |
+  limitBit('policy-late') |
+  limitBit('leg-position') |
+  limitBit('leg-speed') |
+  limitBit('leg-torque') |
+  limitBit('leg-balance');
 
 /** A share of decisions is not called more than another until it is so by this much. */
 export const MORE = 0.05;

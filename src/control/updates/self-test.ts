@@ -1,5 +1,6 @@
 import type { SelfTest } from '../../messages/policy-updates.ts';
-import { type Manifest, observationSize } from '../../policy/manifest.ts';
+import type { Manifest } from '../../policy/manifest.ts';
+import { clipsOf } from '../../policy/observation.ts';
 import { loadPolicy, vetLatency } from '../../policy/runtime.ts';
 import { goldenReasons } from '../../policy/vet-model.ts';
 
@@ -9,13 +10,11 @@ const EXTREMES = [1, 1e3, 1e6];
 const LATENCY_ROUNDS = 5;
 
 /** Observations at the far ends: all terms one way, alternating, and each alone. @param observation of the manifest */
-export function extremeObservations({ terms, history }: Manifest['observation']): number[][] {
-  const size = observationSize({ terms, history });
+export function extremeObservations(observation: Manifest['observation']): number[][] {
+  const clips = clipsOf(observation);
+  const size = clips.length;
   const clipped = (values: readonly number[]) =>
-    values.map((value, at) => {
-      const [low, high] = terms[at % terms.length]?.clip ?? [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
-      return Math.min(high, Math.max(low, value));
-    });
+    clips.map(([low, high], at) => Math.min(high, Math.max(low, values[at] ?? Number.NaN)));
   const all = (value: (at: number) => number) => clipped(Array.from({ length: size }, (_, at) => value(at)));
   return EXTREMES.flatMap((extreme) => [
     all(() => extreme),

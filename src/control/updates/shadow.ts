@@ -1,7 +1,9 @@
 import { Histogram } from '../../histogram.ts';
 import type { ShadowReport } from '../../messages/policy-updates.ts';
+import type { BodyReadings } from '../../policy/observation.ts';
 import type { Robot } from '../../robot/robot.ts';
 import type { TaskName } from '../../robot/tasks/task.ts';
+import { bodyReadings } from '../controllers/body-readings.ts';
 import type { Actuated } from '../tick.ts';
 import type { Observation, Observe } from './bench-messages.ts';
 import { MORE, POLICY_LIMITS } from './outside.ts';
@@ -16,6 +18,7 @@ export interface ShadowFrame
   /** total that was asked for on this frame, and what was sent on it [N·m] */
   readonly requestedTorque: number;
   readonly commandedTorque: number;
+  readonly body: BodyReadings;
 }
 
 export const shadowFrameOf = (tick: Actuated): ShadowFrame => {
@@ -25,6 +28,7 @@ export const shadowFrameOf = (tick: Actuated): ShadowFrame => {
     ...{ task, state, dtUs, lost, first, superseded, limits, robotState },
     requestedTorque: request.total,
     commandedTorque: left + right,
+    body: bodyReadings(tick),
   };
 };
 
@@ -126,7 +130,7 @@ export class Shadow {
     if (this.#open.size >= MOST_OPEN) return `slow: ${MOST_OPEN} decisions are still to be answered`;
     const n = ++this.#n;
     this.#open.set(n, { requested: frame.requestedTorque, limited: (frame.limits & POLICY_LIMITS) !== 0 });
-    this.#options.ask({ do: 'observe', n, reset, state: frame.state, sentTorque });
+    this.#options.ask({ do: 'observe', n, reset, state: frame.state, sentTorque, body: frame.body });
     return undefined;
   }
 

@@ -1,4 +1,5 @@
-import type { PolicyStage, Replayed, SelfTest, ShadowReport } from '../../messages/policy-updates.ts';
+import type { PolicyStage } from '../../messages/policy-stages.ts';
+import type { Replayed, SelfTest, ShadowReport } from '../../messages/policy-updates.ts';
 
 /** Where the bytes of a version lie: in control's own store, or in a folder of the configuration, put there by a person. */
 export type Origin = 'store' | 'folder';

@@ -1,14 +1,14 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, extname } from 'node:path';
 import type { Command } from 'commander';
-import { EdgeError, messageOf } from '../errors.ts';
-import { readPrivateKey } from '../keys/key-pair.ts';
-import { bundleFiles, writeBundle, writeUnsignedBundle } from '../policy/bundle.ts';
-import { importPolicy } from '../policy/import/import-policy.ts';
-import { noOverrides, type Overrides, readOverrides } from '../policy/import/overrides.ts';
-import { loadRobot } from '../robot/robot.ts';
-import { taskByName, taskNames } from '../robot/tasks/tasks.ts';
-import { complain, say, sayJson } from './output.ts';
+import { EdgeError, messageOf } from '../../errors.ts';
+import { readPrivateKey } from '../../keys/key-pair.ts';
+import { bundleFiles, writeBundle, writeUnsignedBundle } from '../../policy/bundle.ts';
+import { importPolicy } from '../../policy/import/import-policy.ts';
+import { noOverrides, type Overrides, readOverrides } from '../../policy/import/overrides.ts';
+import { loadRobot } from '../../robot/robot.ts';
+import { taskByName, taskNames } from '../../robot/tasks/tasks.ts';
+import { complain, say, sayJson } from '../output.ts';
 
 interface ImportFlags {
   readonly robot: string;

@@ -4,6 +4,9 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { schedulingInForce } from '../facts/scheduling.ts';
 import type { BenchRequest, FromBench, Observation, Observe, ToBench } from './bench-messages.ts';
 
+/** How long the process that tries policies may take [ms]: long, since it gives way to everything else. */
+export const BENCH_PATIENCE = 120_000;
+
 /** How control asks for a policy to be tried. */
 export interface Bench {
   /** the process is there; without it nothing can be tried */

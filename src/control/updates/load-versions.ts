@@ -6,7 +6,6 @@ import type { Robot } from '../../robot/robot.ts';
 import { type LoadedBundle, type LoadedPolicies, loadBundle } from '../controllers/policies.ts';
 import type { PolicyRunner } from '../controllers/policy-runner.ts';
 import { readFrom } from './bundle-place.ts';
-import { keyOf } from './policy-updates.ts';
 import * as versions from './slots.ts';
 import type { VersionStore } from './store.ts';
 
@@ -51,11 +50,11 @@ export async function loadVersions(parts: LoadVersionsParts): Promise<LoadedVers
   const opened = new Map<string, PolicyRunner>();
 
   const open = async (id: string, version: number): Promise<boolean> => {
-    if (opened.has(keyOf(id, version))) return true;
+    if (opened.has(versions.keyOf(id, version))) return true;
     const record = versions.recordOf(slots, id, version);
     const found = record ? await bundleOf(id, record) : 'unknown: it is not on record';
     if (typeof found !== 'string') {
-      opened.set(keyOf(id, version), found.policy);
+      opened.set(versions.keyOf(id, version), found.policy);
       return true;
     }
     log.warn({ policy: id, version, reason: found }, 'policy version refused');
@@ -94,7 +93,7 @@ export async function loadVersions(parts: LoadVersionsParts): Promise<LoadedVers
       if (previous === null || (await open(id, previous))) break;
     }
     const { active } = versions.slotOf(slots, id);
-    const policy = active === null ? undefined : opened.get(keyOf(id, active));
+    const policy = active === null ? undefined : opened.get(versions.keyOf(id, active));
     if (policy) policies.set(id, policy);
   }
   return { slots, policies, opened };

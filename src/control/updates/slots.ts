@@ -69,6 +69,9 @@ export const slotOf = (slots: Slots, id: string): Slot =>
 export const recordOf = (slots: Slots, id: string, version: number | null): VersionRecord | undefined =>
   slotOf(slots, id).versions.find((record) => record.version === version);
 
+/** Of one version among those of all policies. */
+export const keyOf = (id: string, version: number): string => `${id} ${version}`;
+
 /** The highest version of a policy that a key signed which is still trusted; 0 if none did. */
 export function highestVersion(slots: Slots, id: string, trusted: (keyId: string) => boolean): number {
   let highest = 0;

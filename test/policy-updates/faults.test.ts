@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { chunkCount, decodeBitmap } from '../../src/messages/chunks.ts';
+import { ChunkMap, chunksOf } from '../../src/messages/bulk/chunk-map.ts';
 import { type PolicyOffer, type PolicyStatus, type PolicyWant, policyStatus } from '../../src/messages/mqtt.ts';
 import { crc32 } from '../../src/protocol/crc32.ts';
 import { writeSlowBundle } from '../bundles.ts';
@@ -27,7 +27,7 @@ class Sender {
     const manifest = text('manifest.json');
     const { id, version, model } = JSON.parse(manifest);
     const { sha256, bytes } = model;
-    const chunks = chunkCount(bytes, CHUNK);
+    const chunks = chunksOf(bytes, CHUNK);
     const rest = { manifest, signature: text('manifest.sig'), model: { sha256, bytes }, chunkBytes: CHUNK, chunks };
     this.offer = { schema: 1, from: 'lab', id, version, ...rest };
   }
@@ -45,7 +45,7 @@ class Sender {
   /** Waits for another question than those that were asked before. @returns which chunks the robot has */
   async asked(before: number): Promise<boolean[]> {
     const want = await until('the robot asks', () => (this.wants.length > before ? this.wants.at(-1) : undefined));
-    return decodeBitmap(want.have, this.offer.chunks) ?? [];
+    return ChunkMap.parse(want.have, this.offer.chunks)?.toArray() ?? [];
   }
 
   async sends(n: number, change: (bytes: Buffer) => Buffer = (bytes) => bytes): Promise<void> {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { taskNames } from '../robot/tasks/tasks.ts';
+import { CHUNK_BYTES } from './bulk/chunk-map.ts';
 import { MQTT_SCHEMA } from './mqtt-payloads.ts';
 
 /**
@@ -27,8 +28,6 @@ const sha256 = z
 const bytes = z.int().min(1).max(2_000_000_000).describe('Length of the segment [bytes].');
 const rows = z.int().nonnegative();
 
-/** Length of a chunk, the last one apart, where the broker takes packets of that length [bytes]. */
-export const CHUNK_BYTES = 128 * 1024;
 /** Chunks may be no shorter: a claim says of each whether it is there [bytes]. */
 export const LEAST_CHUNK_BYTES = 16 * 1024;
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { CHUNK_BYTES, chunkCount } from './chunks.ts';
+import { CHUNK_BYTES, chunksOf } from './bulk/chunk-map.ts';
 import { MQTT_SCHEMA } from './mqtt-payloads.ts';
 import { policyIdSchema, policySlotSchema, policyVersionSchema, sha256Schema } from './policy-stages.ts';
 
@@ -43,7 +43,7 @@ export const policyOffer = z
       .describe('Size of a chunk of the model; the last one is shorter [bytes].'),
     chunks: z.int().positive().describe('In how many chunks the model comes.'),
   })
-  .refine(({ model, chunkBytes, chunks }) => chunks === chunkCount(model.bytes, chunkBytes), {
+  .refine(({ model, chunkBytes, chunks }) => chunks === chunksOf(model.bytes, chunkBytes), {
     path: ['chunks'],
     error: 'does not fit model.bytes and chunkBytes',
   })

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { trustEntry, trustStoreOf } from '../../src/keys/trust-store.ts';
-import { decodeBitmap, encodeBitmap } from '../../src/messages/chunks.ts';
+import { ChunkMap } from '../../src/messages/bulk/chunk-map.ts';
 import { type PolicyOffer, policyChunkHeader, policyOffer, topic, trainerTopic } from '../../src/messages/mqtt.ts';
 import { vetBundle } from '../../src/policy/vet.ts';
 import { crc32 } from '../../src/protocol/crc32.ts';
@@ -51,8 +51,8 @@ describe.skipIf(noMosquitto)('a trainer (needs mosquitto)', () => {
     expect(trainer.versions()).toEqual(['1']);
 
     const want = { schema: 1, to: 'lab', id: POLICY, version: 1, sha256: offer.model.sha256, attempt: 0 };
-    const have = encodeBitmap(Array<boolean>(offer.chunks).fill(false));
-    expect(decodeBitmap(have, offer.chunks)).toHaveLength(offer.chunks);
+    const have = ChunkMap.of(Array<boolean>(offer.chunks).fill(false)).toString();
+    expect(ChunkMap.parse(have, offer.chunks)?.toArray()).toHaveLength(offer.chunks);
     await robot.publishAsync(topic(ROBOT, 'policyWant'), JSON.stringify({ ...want, have }), { qos: 1 });
     await until('all chunks have come', () => chunks.size === offer.chunks);
     const model = Buffer.concat([...chunks].sort(([a], [b]) => a - b).map(([, chunk]) => chunk));

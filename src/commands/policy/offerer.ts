@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { EdgeError } from '../../errors.ts';
 import type { BrokerAccess } from '../../messages/broker-config.ts';
 import { BulkConnection, type BulkMessage } from '../../messages/bulk/bulk-connection.ts';
-import { CHUNK_BYTES, chunkCount, decodeBitmap } from '../../messages/chunks.ts';
+import { CHUNK_BYTES, ChunkMap, chunksOf } from '../../messages/bulk/chunk-map.ts';
 import { MQTT_SCHEMA, type PolicyOffer, parsePayload, policyStatus, policyWant, topic } from '../../messages/mqtt.ts';
 import type { PolicyVersion } from '../../messages/policy-stages.ts';
 import { crc32 } from '../../protocol/crc32.ts';
@@ -81,7 +81,7 @@ export class PolicyOfferer {
       signature: bundle.signature,
       model: { sha256: bundle.sha256, bytes: bundle.model.length },
       chunkBytes,
-      chunks: chunkCount(bundle.model.length, chunkBytes),
+      chunks: chunksOf(bundle.model.length, chunkBytes),
     };
     const published = await this.#connection.publish(topic(robot, 'policyOffer'), JSON.stringify(this.#offer));
     if (published === 'too-long') onProblem('the manifest is longer than this broker takes');
@@ -110,7 +110,7 @@ export class PolicyOfferer {
   async #serve(bitmap: string): Promise<void> {
     const { robot, bundle, onProgress } = this.#options;
     const offer = this.#offer;
-    const have = offer && decodeBitmap(bitmap, offer.chunks);
+    const have = offer && ChunkMap.parse(bitmap, offer.chunks)?.toArray();
     if (!offer || !have) return;
     this.#serving += 1;
     const serving = this.#serving;

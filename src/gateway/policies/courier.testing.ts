@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { decodeBitmap } from '../../messages/chunks.ts';
+import { ChunkMap } from '../../messages/bulk/chunk-map.ts';
 import type { PolicyOffer, PolicyStatus, PolicyWant } from '../../messages/mqtt-policy.ts';
 import type { Answer } from '../../messages/requests.ts';
 import { statusOf } from '../../messages/status.testing.ts';
@@ -94,7 +94,7 @@ export class CourierRig {
 
   /** Sends what the last question lacks, in that order. */
   async serve(what: Offered, order: (missing: number[]) => number[] = (missing) => missing): Promise<void> {
-    const have = decodeBitmap(this.wants.at(-1)?.have ?? '', what.offer.chunks) ?? [];
+    const have = ChunkMap.parse(this.wants.at(-1)?.have ?? '', what.offer.chunks)?.toArray() ?? [];
     const missing = have.flatMap((there, n) => (there ? [] : [n]));
     for (const n of order(missing)) await this.chunk(what, n, what.chunk(n));
   }

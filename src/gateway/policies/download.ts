@@ -1,4 +1,4 @@
-import { encodeBitmap } from '../../messages/chunks.ts';
+import { ChunkMap } from '../../messages/bulk/chunk-map.ts';
 import { MQTT_SCHEMA } from '../../messages/mqtt-payloads.ts';
 import { type PolicyOffer, type PolicyWant, policyChunkHeader } from '../../messages/mqtt-policy.ts';
 import { crc32 } from '../../protocol/crc32.ts';
@@ -46,7 +46,7 @@ export class Download {
       id,
       version,
       sha256: model.sha256,
-      have: encodeBitmap(this.#have),
+      have: ChunkMap.of(this.#have).toString(),
       attempt: this.#attempt,
     } as const;
     this.#attempt += 1;

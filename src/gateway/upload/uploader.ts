@@ -1,8 +1,7 @@
 import { messageOf } from '../../errors.ts';
 import type { BulkMessage, BulkPort } from '../../messages/bulk/bulk-connection.ts';
-import { ChunkMap, chunksOf, crcText } from '../../messages/bulk/chunk-map.ts';
+import { CHUNK_BYTES, ChunkMap, chunksOf, crcText } from '../../messages/bulk/chunk-map.ts';
 import {
-  CHUNK_BYTES,
   type DatasetStatus,
   datasetAcknowledge,
   datasetClaim,

@@ -14,6 +14,7 @@ describe('a map of chunks', () => {
         const map = new ChunkMap(length);
         for (const n of there) map.set(n);
         const back = ChunkMap.parse(map.toString(), length);
+        expect(back && ChunkMap.of(back.toArray()).toString()).toBe(map.toString());
         expect(back?.count).toBe(there.length);
         expect(there.every((n) => back?.has(n))).toBe(true);
         expect(back?.complete).toBe(there.length === length);

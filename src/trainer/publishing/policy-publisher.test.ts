@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { encodeBitmap } from '../../messages/chunks.ts';
+import { ChunkMap } from '../../messages/bulk/chunk-map.ts';
 import { modelsDirectory } from '../../robot/robot.ts';
 import type { DurableFiles } from '../durable-files.ts';
 import type { Fate, Sent } from '../trainer-connection.ts';
@@ -64,7 +64,7 @@ function rig(bytes = 7 * CHUNK + 5) {
       id: ID,
       version: 1,
       sha256: manifest.model.sha256,
-      have: encodeBitmap([false, true, false, false, false, false, false, false]),
+      have: ChunkMap.of([false, true, false, false, false, false, false, false]).toString(),
       attempt: 0,
       ...changes,
     });

@@ -1,5 +1,5 @@
 import { messageOf } from '../../errors.ts';
-import { CHUNK_BYTES, chunkCount, decodeBitmap } from '../../messages/chunks.ts';
+import { CHUNK_BYTES, ChunkMap, chunksOf } from '../../messages/bulk/chunk-map.ts';
 import { MQTT_SCHEMA, type PolicyOffer, type PolicyStatus, type PolicyWant, topic } from '../../messages/mqtt.ts';
 import type { PolicyStage } from '../../messages/policy-stages.ts';
 import { crc32 } from '../../protocol/crc32.ts';
@@ -168,7 +168,7 @@ export class PolicyPublisher {
     const files = this.#read(offer);
     if (!files) return 'it cannot be read';
     if (want.sha256 !== files.manifest.model.sha256) return 'it asks for another model';
-    const have = decodeBitmap(want.have, chunkCount(files.model.length));
+    const have = ChunkMap.parse(want.have, chunksOf(files.model.length))?.toArray();
     if (!have) return 'its map of chunks is not one';
     const left = have.flatMap((there, n) => (there ? [] : [n]));
     return { files, robot, key: keyOf(offer, robot), left };
@@ -188,7 +188,7 @@ export class PolicyPublisher {
       signature: files.signatureText,
       model: { sha256, bytes },
       chunkBytes: CHUNK_BYTES,
-      chunks: chunkCount(bytes),
+      chunks: chunksOf(bytes),
     };
     const fate = await port.publish(topic(robot, 'policyOffer'), JSON.stringify(message), { retain: true });
     if (fate === 'taken') this.counters.offers += 1;

@@ -13,6 +13,7 @@ import { loadRobot } from '../src/robot/robot.ts';
 import { standingStill } from '../src/robot/tasks/standing-still.ts';
 import { writeNonFiniteBundle } from './bundles.ts';
 import { familyOf, refusalOf, TestRobot } from './harness.ts';
+import { until } from './until.ts';
 
 const ID = 'standing';
 const MODE: ArmedMode = { task: 'standing-still', controller: ID };
@@ -305,6 +306,9 @@ describe('a kill -9 in the middle', () => {
     await stage(2, 'eligible');
     await offer('v3', write(3));
     await robot.status('it is under way', ({ policies }) => policies.some(({ version }) => version === 3));
+    // What is told a moment before it is on the disk is offered again too, as version 2 was.
+    const slots = join(robot.folder, 'state', 'policies', 'slots.json');
+    await until('it is on the disk', () => /"version": 3\b/.test(readFileSync(slots, 'utf8')));
     await again();
     // Its tests go on by themselves.
     await stage(3, 'eligible');

@@ -47,8 +47,13 @@ export interface ShadowOptions {
   readonly ask: (observe: Observe) => void;
 }
 
-/** Decisions that are asked for and not answered; one that is so far behind would be late in charge. */
+/**
+ * Decisions that are asked for and not answered. Its process gets what time the others leave: when it is so far behind, it is
+ * left out until it answers. Whether a run of it takes too long is told by its own clock, see `verdict`.
+ */
 const MOST_OPEN = 50;
+/** Decisions in a row that it was left out of until it is given up: ten seconds at 200 Hz. */
+const MOST_LEFT_OUT = 2000;
 
 /**
  * A version beside the active one, on the same frames and at its own rate, in the process that tries policies. It is asked
@@ -64,6 +69,9 @@ export class Shadow {
   #framesToDecision = 0;
   #sentTorque = 0;
   #runs = false;
+  /** what it remembers is of another time */
+  #anew = true;
+  #leftOut = 0;
   #seconds = 0;
   #decisions = 0;
   #outside = 0;
@@ -119,15 +127,24 @@ export class Shadow {
       this.#runs = false;
       return undefined;
     }
-    const reset = !this.#runs || frame.first || frame.lost > 0;
-    if (reset) this.#framesToDecision = 0;
+    if (!this.#runs || frame.first || frame.lost > 0) {
+      this.#anew = true;
+      this.#framesToDecision = 0;
+    }
     this.#runs = true;
     if (this.#seconds >= wanted) return undefined;
-    this.#seconds += frame.dtUs / 1e6;
+    if (this.#leftOut === 0) this.#seconds += frame.dtUs / 1e6;
     this.#framesToDecision -= 1;
     if (this.#framesToDecision > 0 || frame.superseded) return undefined;
     this.#framesToDecision = framesPerDecision;
-    if (this.#open.size >= MOST_OPEN) return `slow: ${MOST_OPEN} decisions are still to be answered`;
+    if (this.#open.size >= MOST_OPEN) {
+      this.#anew = true;
+      this.#leftOut += 1;
+      return this.#leftOut > MOST_LEFT_OUT ? `slow: ${MOST_OPEN} decisions are still to be answered` : undefined;
+    }
+    const reset = this.#anew;
+    this.#anew = false;
+    this.#leftOut = 0;
     const n = ++this.#n;
     this.#open.set(n, { requested: frame.requestedTorque, limited: (frame.limits & POLICY_LIMITS) !== 0 });
     this.#options.ask({ do: 'observe', n, reset, state: frame.state, sentTorque, body: frame.body });

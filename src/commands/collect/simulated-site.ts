@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { EdgeError } from '../../errors.ts';
 import type { ControlClient } from '../../gateway/control-client.ts';
 import { CONFIG_NAME } from '../context.ts';
-import { connectOnceUp, end, firstLine, furnish, spawnUnderPriority } from '../demo/stage.ts';
+import { connectOnceUp, end, type Furniture, firstLine, furnish, spawnUnderPriority } from '../demo/stage.ts';
 import { exitOf, startControl, startGateway } from '../run.ts';
 import { SimulatorClient } from '../simulator-client.ts';
 
@@ -49,9 +49,14 @@ export class SimulatedSite {
   /**
    * @param folder that is not there yet, or is empty
    * @param simulatorWords for `robot-sim`, beside pace and sockets
+   * @param furniture and the broker; default: what ships, and none
    * @throws EdgeError `usage`; what the processes complained of is on stderr
    */
-  static async start(folder: string, simulatorWords: readonly string[]): Promise<SimulatedSite> {
+  static async start(
+    folder: string,
+    simulatorWords: readonly string[],
+    { brokerUrl = '', config: keys, ...furniture }: Furniture & { readonly brokerUrl?: string } = {},
+  ): Promise<SimulatedSite> {
     if (existsSync(folder) && readdirSync(folder).length > 0) {
       throw new EdgeError('usage', `${folder} is there already, and not empty`, 'name another folder with --out');
     }
@@ -70,7 +75,10 @@ export class SimulatedSite {
       const socket = join(folder, 'sim.sock');
       const words = ['robot-sim', '--pace', 'lockstep', '--link', link, '--socket', socket, ...simulatorWords];
       await firstLine(add(spawnUnderPriority(0, [cli, ...words], APART)));
-      const operator = furnish(folder, link, 0, '', { config: { operatorHeartbeat: HEARTBEAT_PATIENCE } });
+      const operator = furnish(folder, link, 0, brokerUrl, {
+        ...furniture,
+        config: { operatorHeartbeat: HEARTBEAT_PATIENCE, ...keys },
+      });
       const config = join(folder, CONFIG_NAME);
       const control = await connectOnceUp(join(folder, 'run', 'control.sock'), add(startControl(config, 0, APART)));
       add(startGateway(config, APART));
@@ -84,6 +92,11 @@ export class SimulatedSite {
       if (made !== undefined) rmSync(folder, { recursive: true, force: true });
       throw error;
     }
+  }
+
+  /** of its processes */
+  get pids(): number[] {
+    return this.#children.flatMap(({ pid }) => (pid === undefined ? [] : [pid]));
   }
 
   get recordings(): string {

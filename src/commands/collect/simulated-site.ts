@@ -64,7 +64,11 @@ export class SimulatedSite {
     const children: ChildProcess[] = [];
     // Whatever ends this program, save for SIGKILL, ends them.
     process.once('exit', () => {
-      for (const child of children) child.kill('SIGTERM');
+      for (const child of children) {
+        child.kill('SIGTERM');
+        // One whose time stands still does not even hear that.
+        child.kill('SIGCONT');
+      }
     });
     const add = (child: ChildProcess): ChildProcess => {
       children.push(child);
@@ -103,9 +107,18 @@ export class SimulatedSite {
     return join(this.folder, 'state', 'recordings');
   }
 
+  /**
+   * Lets the robot's time stand still, or pass again: as fast as this machine means that a robot that only lies there, too,
+   * takes all of the processor that it gets. Its control sees a motor controller that fell silent, so let it be disarmed.
+   */
+  standStill(still: boolean): void {
+    this.#children[0]?.kill(still ? 'SIGSTOP' : 'SIGCONT');
+  }
+
   /** Ends every process: the robot first, control next, and the gateway once it has what they left. The folder stays. */
   async close(): Promise<void> {
     this.#closing = true;
+    this.standStill(false);
     this.control.close();
     this.simulator.close();
     for (const child of this.#children) await end(child);

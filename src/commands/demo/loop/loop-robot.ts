@@ -1,9 +1,10 @@
 import { setPriority } from 'node:os';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { EdgeError } from '../../../errors.ts';
 import type { ArmedMode } from '../../../messages/mode.ts';
 import { policyStatus, topic } from '../../../messages/mqtt.ts';
-import type { PolicyAction, PolicyVersion } from '../../../messages/policy-updates.ts';
+import { type PolicyAction, type PolicyVersion, policyStageSchema } from '../../../messages/policy-updates.ts';
 import { BrokerClient } from '../../broker-client.ts';
 import { Collection } from '../../collect/collection.ts';
 import { NOISE } from '../../collect/noise.ts';
@@ -70,7 +71,18 @@ export class LoopRobot {
       for (const pid of site.pids) setPriority(pid, NICENESS);
       const remote = await patience.until(`${name} to be on the broker`, PATIENCE, () => online(brokerUrl, name));
       const robot = new LoopRobot(name, site, remote);
-      listener.on(topic(name, 'policyStatus'), policyStatus, ({ versions }) => robot.#note(versions));
+      listener.on(topic(name, 'policyStatus'), policyStatus, ({ versions }) =>
+        // What comes before the robot's control has heard of it is the gateway's, and stands nowhere else.
+        robot.#note(versions.filter(({ stage }) => stage === 'offered' || stage === 'downloaded')),
+      );
+      await remote.watch(
+        () => {},
+        () => {},
+        (event) => {
+          const told = policyUpdate.safeParse(event);
+          if (told.success) robot.#note([told.data]);
+        },
+      );
       return robot;
     } catch (error) {
       await site.close();
@@ -91,7 +103,7 @@ export class LoopRobot {
   #note(versions: readonly Pick<PolicyVersion, 'id' | 'version' | 'stage'>[]): void {
     for (const version of versions) {
       const stages = this.#stages.get(keyOf(version)) ?? [];
-      if (stages.at(-1) !== version.stage) this.#stages.set(keyOf(version), [...stages, version.stage]);
+      if (!stages.includes(version.stage)) this.#stages.set(keyOf(version), [...stages, version.stage]);
     }
   }
 
@@ -180,6 +192,11 @@ export class LoopRobot {
     );
   }
 
+  /** While others want the processor; it has to be disarmed. */
+  standStill(still: boolean): void {
+    this.#site.standStill(still);
+  }
+
   /** The robot's own word on the version that is followed. */
   async version(): Promise<PolicyVersion | undefined> {
     const { policies } = await this.#site.control.status();
@@ -241,6 +258,14 @@ export class LoopRobot {
     await this.#site.close();
   }
 }
+
+/** An event of control: a version has come to a stage. */
+const policyUpdate = z.looseObject({
+  event: z.literal('policy-update'),
+  id: z.string(),
+  version: z.number(),
+  stage: policyStageSchema,
+});
 
 const keyOf = (which: { id: string; version: number } | undefined): string => `${which?.id}@${which?.version}`;
 

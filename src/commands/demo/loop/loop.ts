@@ -24,7 +24,9 @@ const TRIAL = 5;
 
 /** For ten minutes; less time, less of it. */
 const TRANSITIONS_EACH = 40_000;
-const STEPS = 40_000;
+const STEPS = 50_000;
+/** What the robots do with a policy takes about so long [s]. */
+const AFTER_TRAINING = 60;
 const STEPS_BEFORE = 6000;
 
 export interface LoopOptions {
@@ -43,6 +45,8 @@ export interface LoopResult {
   robots: { name: string; before: Performance | null; after: Performance | null; stages: string[] }[];
   rows: { collected: Record<string, number>; uploaded: Record<string, number> };
   trainer: Pick<TrainerResult, 'outcome' | 'reason' | 'steps' | 'data' | 'gate' | 'offeredTo'> | null;
+  /** trainings that it took until one was good enough */
+  jobs: number;
   policy: { id: string; version: number } | null;
   minutes: number;
   folder: string | null;
@@ -75,6 +79,7 @@ export async function loop(options: LoopOptions, tell: (line: string) => void): 
     robots: [],
     rows: { collected: {}, uploaded: {} },
     trainer: null,
+    jobs: 0,
     policy: null,
     minutes: 0,
     folder: options.keep ? folder : null,
@@ -206,13 +211,12 @@ async function perform({ options, folder, result, ends, tell, interrupted }: Per
     tell(`${robot.name}: ${trainer.rowsOf(robot.name)} rows are at the trainer`);
   }
 
-  const done = await trainer.train(patience, tell);
-  const { outcome, reason, steps, data, gate, offeredTo } = done;
-  result.trainer = { outcome, reason, steps, data, gate, offeredTo };
-  if (!done.policy) {
-    result.problems.push(`the trainer published nothing (${outcome}): ${reason}`);
+  const done = await trainUntilGoodEnough();
+  if (!done?.policy) {
+    result.problems.push(`the trainer published nothing: ${done ? `${done.outcome}, ${done.reason}` : 'no time'}`);
     return;
   }
+  const { gate } = done;
   const { id, version } = done.policy;
   result.policy = { id, version };
   const judged = gate?.evaluations[0];
@@ -229,6 +233,24 @@ async function perform({ options, folder, result, ends, tell, interrupted }: Per
   for (const [index, { name, before, after }] of result.robots.entries()) {
     if (!before || !after || isBetter(after, before)) continue;
     result.problems.push(`the new version does no better on ${name ?? index}`);
+  }
+
+  /** Each job has a seed of its own: what the gate sends back is ordered anew while there is time for it. */
+  async function trainUntilGoodEnough(): Promise<TrainerResult | undefined> {
+    // Training wants the processor that two robots at full speed would take from it.
+    for (const robot of robots) robot.standStill(true);
+    for (let took = 0; ; ) {
+      const from = performance.now();
+      const done = await trainer.train(patience, tell);
+      took = Math.max(took, (performance.now() - from) / 1000);
+      const { outcome, reason, steps, data, gate, offeredTo } = done;
+      result.trainer = { outcome, reason, steps, data, gate, offeredTo };
+      result.jobs += 1;
+      if (!done.policy) tell(`trainer: ${outcome}: ${reason}`);
+      if (!done.policy && outcome === 'not-good-enough' && patience.left > 1.1 * took + AFTER_TRAINING) continue;
+      for (const robot of robots) robot.standStill(false);
+      return done;
+    }
   }
 
   async function each(work: (robot: LoopRobot, index: number) => Promise<void>): Promise<void> {

@@ -1,5 +1,6 @@
 import { connectAsync, type MqttClient } from 'mqtt';
 import type { z } from 'zod';
+import { EdgeError, messageOf } from '../../../errors.ts';
 import { parsePayload } from '../../../messages/mqtt.ts';
 
 /** Hears what robots and trainers publish of themselves. */
@@ -14,8 +15,15 @@ export class Listener {
     client.on('error', () => {});
   }
 
+  /** @throws EdgeError `notRunning` */
   static async connect(url: string): Promise<Listener> {
-    return new Listener(await connectAsync(url, { protocolVersion: 5, connectTimeout: 5000, reconnectPeriod: 1000 }));
+    try {
+      // What does not answer at first is an error, and no reason to try again and again.
+      const client = await connectAsync(url, { protocolVersion: 5, connectTimeout: 5000 }, false);
+      return new Listener(client);
+    } catch (error) {
+      throw new EdgeError('notRunning', `the broker ${url} does not answer: ${messageOf(error)}`, 'check --broker');
+    }
   }
 
   /** Told of each message on a topic, the retained one first; what is no such message is passed over. */

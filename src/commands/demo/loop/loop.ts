@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { messageOf } from '../../../errors.ts';
+import { EdgeError } from '../../../errors.ts';
 import { generateKeyPair } from '../../../keys/key-pair.ts';
 import { trustEntry } from '../../../keys/trust-store.ts';
 import type { TrainerResult } from '../../../messages/mqtt.ts';
@@ -91,7 +91,8 @@ export async function loop(options: LoopOptions, tell: (line: string) => void): 
   try {
     await perform({ options, folder, result, ends, tell: told, interrupted: interrupted.promise });
   } catch (error) {
-    result.problems.push(messageOf(error));
+    if (!(error instanceof EdgeError)) throw error;
+    result.problems.push(`${error.message} → ${error.remedy}`);
   } finally {
     interrupted.end();
     await ends.all();
@@ -185,7 +186,9 @@ async function perform({ options, folder, result, ends, tell, interrupted }: Per
     alone,
   );
   ends.add(() => trainer.close());
-  const gone = broker?.ended.then((how) => Promise.reject(new Error(`mosquitto ended (${how})`))) ?? interrupted;
+  const gone = (broker?.ended ?? new Promise<string>(() => {})).then((how): never => {
+    throw new EdgeError('scenarioFailed', `mosquitto ended (${how})`, 'start the demo again');
+  });
   gone.catch(() => {});
   const broken = Promise.race([interrupted, gone, trainer.broken, ...robots.map((robot) => robot.broken)]);
   const patience = new Patience((deadline - performance.now()) / 60_000, broken);
@@ -277,7 +280,7 @@ function whatInterrupts(): { readonly promise: Promise<never>; end(): void } {
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   let interrupt: (signal: NodeJS.Signals) => void = () => {};
   const promise = new Promise<never>((_, reject) => {
-    interrupt = (signal) => reject(new Error(`interrupted (${signal})`));
+    interrupt = (signal) => reject(new EdgeError('scenarioFailed', `interrupted (${signal})`, 'start it again'));
   });
   promise.catch(() => {});
   for (const signal of signals) process.on(signal, interrupt);

@@ -21,15 +21,23 @@ const MISSING = [
   '`apt-get install mosquitto`, or name a broker that has them with --broker',
 ] as const;
 
+/** Where Debian installs it, which is not on the path of everybody. */
+const ELSEWHERE = '/usr/sbin:/usr/local/sbin';
+
 /**
  * @param folder for its configuration
+ * @param program its name, or path
  * @throws EdgeError `notRunning`
  */
-export async function startMosquitto(folder: string): Promise<PrivateMosquitto> {
+export async function startMosquitto(folder: string, program = 'mosquitto'): Promise<PrivateMosquitto> {
   const port = await freePort();
   const config = join(folder, 'mosquitto.conf');
   writeFileSync(config, `listener ${port} 127.0.0.1\nallow_anonymous true\npersistence false\n`);
-  const child = spawn('mosquitto', ['-c', config], { stdio: 'ignore', detached: true });
+  const child = spawn(program, ['-c', config], {
+    stdio: 'ignore',
+    detached: true,
+    env: { ...process.env, PATH: `${process.env.PATH ?? ''}:${ELSEWHERE}` },
+  });
   const ended = exitOf(child);
   const started = await Promise.race([
     once(child, 'spawn').then(
@@ -65,11 +73,12 @@ async function freePort(): Promise<number> {
 
 async function answers(port: number): Promise<boolean> {
   const socket = connect(port, '127.0.0.1');
-  return await new Promise((resolve) => {
-    socket.once('connect', () => resolve(true));
-    socket.once('error', () => resolve(false));
-  }).then((is) => {
+  try {
+    await once(socket, 'connect');
+    return true;
+  } catch {
+    return false;
+  } finally {
     socket.destroy();
-    return is === true;
-  });
+  }
 }

@@ -5,6 +5,7 @@ import { EdgeError } from '../../../errors.ts';
 import { generateKeyPair } from '../../../keys/key-pair.ts';
 import { trustEntry } from '../../../keys/trust-store.ts';
 import type { TrainerResult } from '../../../messages/mqtt.ts';
+import { complainAbout } from '../../output.ts';
 import { demoPolicies } from '../demo-policies.ts';
 import { Listener } from './listener.ts';
 import { LoopRobot } from './loop-robot.ts';
@@ -62,7 +63,14 @@ class Ends {
   }
 
   async all(): Promise<void> {
-    for (const end of this.#ends.splice(0).reverse()) await end();
+    for (const end of this.#ends.splice(0).reverse()) {
+      // One that cannot be ended well does not keep the others.
+      try {
+        await end();
+      } catch (error) {
+        complainAbout(error);
+      }
+    }
   }
 }
 

@@ -84,7 +84,7 @@ async function demo(options: DemoOptions): Promise<void> {
 }
 
 async function closeTheLoop(options: DemoOptions): Promise<void> {
-  const { minutes = 10, gap: gaps = ['twin-d'], seed = 1, broker, keep = false } = options;
+  const { minutes = 10, gap: gaps = ['twin-d-less-askew'], seed = 1, broker, keep = false } = options;
   const stray = (['seconds', 'rate', 'baud', 'playback', 'pace', 'policy', 'releaseKey'] as const).filter(
     (name) => options[name] !== undefined,
   );

@@ -24,8 +24,8 @@ const SHADOW = 10;
 const TRIAL = 5;
 
 /** For ten minutes; less time, less of it. */
-const TRANSITIONS_EACH = 40_000;
-const STEPS = 50_000;
+const TRANSITIONS_EACH = 30_000;
+const STEPS = 40_000;
 /** What the robots do with a policy takes about so long [s]. */
 const AFTER_TRAINING = 60;
 const STEPS_BEFORE = 6000;

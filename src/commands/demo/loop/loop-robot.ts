@@ -1,4 +1,4 @@
-import { setPriority } from 'node:os';
+import { getPriority, setPriority } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { EdgeError } from '../../../errors.ts';
@@ -56,7 +56,7 @@ export class LoopRobot {
 
   static async start(options: LoopRobotOptions, patience: Patience): Promise<LoopRobot> {
     const { folder, name, simulatorWords, brokerUrl, policies, listener, shadowSeconds, trialSeconds } = options;
-    const site = await SimulatedSite.start(join(folder, name), simulatorWords, {
+    const starting = SimulatedSite.start(join(folder, name), simulatorWords, {
       brokerUrl,
       policies,
       config: {
@@ -67,8 +67,16 @@ export class LoopRobot {
         policyUpdates: { shadowSeconds, trialSeconds },
       },
     });
+    const site = await patience.bound(`${name} to start`, PATIENCE, starting).catch((error: unknown) => {
+      // Should it still come up, it is not to stay.
+      starting.then(
+        (late) => late.close(),
+        () => {},
+      );
+      throw error;
+    });
     try {
-      for (const pid of site.pids) setPriority(pid, NICENESS);
+      for (const pid of site.pids) setPriority(pid, Math.min(19, getPriority(pid) + NICENESS));
       const remote = await patience.until(`${name} to be on the broker`, PATIENCE, () => online(brokerUrl, name));
       const robot = new LoopRobot(name, site, remote);
       listener.on(topic(name, 'policyStatus'), policyStatus, ({ versions }) =>

@@ -24,6 +24,18 @@ describe("a user's mistake on the command line", () => {
     }
   });
 
+  it('a demo of the loop that is too short, or is given what only the others know', async () => {
+    const loop = ['demo', '--scenario', 'loop'];
+    for (const words of [
+      [...loop, '--minutes', '1'],
+      [...loop, '--minutes', 'ten'],
+      [...loop, '--pace', 'real'],
+      ['demo', '--scenario', 'smoke', '--keep'],
+    ]) {
+      expectComplaint(await h2oEdge(words), 'E600 usage');
+    }
+  });
+
   it('a key that the configuration does not have', async () => {
     const folder = temporaryFolder();
     writeFileSync(join(folder, NAME), 'name: robot-1\nserial:\n  path: /dev/null\n  speed: 5\n');

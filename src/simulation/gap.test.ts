@@ -31,11 +31,19 @@ const errorOf = (action: () => unknown): EdgeError => {
 describe('dynamics gaps', () => {
   it('that ship all load, alone and together', () => {
     const names = readdirSync(join(modelsDirectory, 'gaps')).map((file) => file.replace(/\.yaml$/, ''));
-    expect(names.sort()).toEqual(['friction-0.3x', 'gravity-2x', 'joint-noise', 'none', 'randomised', 'twin-d']);
+    expect(names.sort()).toEqual([
+      'friction-0.3x',
+      'gravity-2x',
+      'joint-noise',
+      'none',
+      'randomised',
+      'twin-d',
+      'twin-d-less-askew',
+    ]);
     names.splice(names.indexOf('randomised'), 1);
     for (const name of names) expect(loadGaps([name])).toHaveProperty('gravityScale');
     expect(loadGaps(['none'])).toEqual(noGap);
-    expect(loadGaps(names)).toMatchObject({ gravityScale: 2, frictionScale: 0.3, actionNoise: 1, pitchBias: 0.08 });
+    expect(loadGaps(names)).toMatchObject({ gravityScale: 2, frictionScale: 0.3, actionNoise: 1, pitchBias: 0.12 });
   });
 
   it('compose: scales multiply, noises add as independent ones, the rest adds', () => {

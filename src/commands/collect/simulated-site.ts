@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { EdgeError } from '../../errors.ts';
 import type { ControlClient } from '../../gateway/control-client.ts';
 import { CONFIG_NAME } from '../context.ts';
-import { connectOnceUp, end, firstLine, furnish, spawnUnderPriority } from '../demo/stage.ts';
+import { connectOnceUp, end, type Furniture, firstLine, furnish, spawnUnderPriority } from '../demo/stage.ts';
 import { exitOf, startControl, startGateway } from '../run.ts';
 import { SimulatorClient } from '../simulator-client.ts';
 
@@ -49,9 +49,14 @@ export class SimulatedSite {
   /**
    * @param folder that is not there yet, or is empty
    * @param simulatorWords for `robot-sim`, beside pace and sockets
+   * @param furniture and the broker; default: what ships, and none
    * @throws EdgeError `usage`; what the processes complained of is on stderr
    */
-  static async start(folder: string, simulatorWords: readonly string[]): Promise<SimulatedSite> {
+  static async start(
+    folder: string,
+    simulatorWords: readonly string[],
+    { brokerUrl = '', config: keys, ...furniture }: Furniture & { readonly brokerUrl?: string } = {},
+  ): Promise<SimulatedSite> {
     if (existsSync(folder) && readdirSync(folder).length > 0) {
       throw new EdgeError('usage', `${folder} is there already, and not empty`, 'name another folder with --out');
     }
@@ -59,7 +64,11 @@ export class SimulatedSite {
     const children: ChildProcess[] = [];
     // Whatever ends this program, save for SIGKILL, ends them.
     process.once('exit', () => {
-      for (const child of children) child.kill('SIGTERM');
+      for (const child of children) {
+        child.kill('SIGTERM');
+        // One whose time stands still does not even hear that.
+        child.kill('SIGCONT');
+      }
     });
     const add = (child: ChildProcess): ChildProcess => {
       children.push(child);
@@ -70,7 +79,10 @@ export class SimulatedSite {
       const socket = join(folder, 'sim.sock');
       const words = ['robot-sim', '--pace', 'lockstep', '--link', link, '--socket', socket, ...simulatorWords];
       await firstLine(add(spawnUnderPriority(0, [cli, ...words], APART)));
-      const operator = furnish(folder, link, 0, '', { config: { operatorHeartbeat: HEARTBEAT_PATIENCE } });
+      const operator = furnish(folder, link, 0, brokerUrl, {
+        ...furniture,
+        config: { operatorHeartbeat: HEARTBEAT_PATIENCE, ...keys },
+      });
       const config = join(folder, CONFIG_NAME);
       const control = await connectOnceUp(join(folder, 'run', 'control.sock'), add(startControl(config, 0, APART)));
       add(startGateway(config, APART));
@@ -86,13 +98,27 @@ export class SimulatedSite {
     }
   }
 
+  /** of its processes */
+  get pids(): number[] {
+    return this.#children.flatMap(({ pid }) => (pid === undefined ? [] : [pid]));
+  }
+
   get recordings(): string {
     return join(this.folder, 'state', 'recordings');
+  }
+
+  /**
+   * Lets the robot's time stand still, or pass again: as fast as this machine means that a robot that only lies there, too,
+   * takes all of the processor that it gets. Its control sees a motor controller that fell silent, so let it be disarmed.
+   */
+  standStill(still: boolean): void {
+    this.#children[0]?.kill(still ? 'SIGSTOP' : 'SIGCONT');
   }
 
   /** Ends every process: the robot first, control next, and the gateway once it has what they left. The folder stays. */
   async close(): Promise<void> {
     this.#closing = true;
+    this.standStill(false);
     this.control.close();
     this.simulator.close();
     for (const child of this.#children) await end(child);

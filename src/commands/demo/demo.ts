@@ -7,7 +7,9 @@ import { live } from './screen.ts';
 import { Stage } from './stage.ts';
 
 interface DemoOptions {
-  scenario?: 'smoke';
+  scenario?: 'smoke' | 'loop';
+  minutes?: number;
+  keep?: boolean;
   seconds?: number;
   json?: boolean;
   broker?: string;
@@ -23,11 +25,20 @@ interface DemoOptions {
 
 /** Shorter than this the smoke scenario cannot do all it has to. */
 const SHORTEST_SMOKE = 20;
+/** Shorter than this the loop does not come round [min]. */
+const SHORTEST_LOOP = 3;
 
 export function registerDemo(program: Command): void {
   withSimulation(program.command('demo'))
     .description('a simulated robot with its whole control process, on real serial bytes')
-    .addOption(new Option('--scenario <name>', 'run through a scenario and end').choices(['smoke']))
+    .addOption(new Option('--scenario <name>', 'run through a scenario and end').choices(['smoke', 'loop']))
+    .addOption(
+      new Option(
+        '--minutes <n>',
+        'with --scenario loop: the most that it may take; less time, less data and training (default: 10)',
+      ).argParser(Number),
+    )
+    .option('--keep', 'with --scenario loop: the folder with recordings, trainer and policies stays')
     .addOption(new Option('--seconds <n>', 'simulated time after which it ends').argParser(Number))
     .option('--broker <url>', 'an MQTT broker that runs already, in place of the embedded one')
     .option('--policy <folder...>', 'bundles that the robot runs in place of those that ship, one for each task')
@@ -48,6 +59,13 @@ async function demo(options: DemoOptions): Promise<void> {
       `give ${SHORTEST_SMOKE} or more`,
     );
   }
+  if (scenario === 'loop') {
+    await closeTheLoop(options);
+    return;
+  }
+  if (options.minutes !== undefined || options.keep) {
+    throw new EdgeError('usage', '--minutes and --keep mean nothing here', 'they go with --scenario loop');
+  }
   // A log has no body that could fall, so it need not keep real time.
   const pace = options.pace ?? (log === undefined ? 'real' : 'lockstep');
   const stage = await Stage.set({
@@ -63,6 +81,22 @@ async function demo(options: DemoOptions): Promise<void> {
   } finally {
     await stage.strike();
   }
+}
+
+async function closeTheLoop(options: DemoOptions): Promise<void> {
+  const { minutes = 10, gap: gaps = ['twin-d-less-askew'], seed = 1, broker, keep = false } = options;
+  const stray = (['seconds', 'rate', 'baud', 'playback', 'pace', 'policy', 'releaseKey'] as const).filter(
+    (name) => options[name] !== undefined,
+  );
+  if (stray.length > 0) {
+    throw new EdgeError('usage', `--${stray[0]} means nothing with --scenario loop`, 'leave it out');
+  }
+  if (!(minutes >= SHORTEST_LOOP)) {
+    throw new EdgeError('usage', `--minutes ${minutes}`, `the loop takes ${SHORTEST_LOOP} or more`);
+  }
+  // Only here: nothing that learns is installed on a robot.
+  const { loop } = await import('./loop/loop.ts');
+  finish(await loop({ minutes, gaps, seed, broker, keep }, options.json ? complain : say), options);
 }
 
 async function perform(stage: Stage, options: DemoOptions): Promise<void> {

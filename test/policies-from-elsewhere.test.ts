@@ -54,7 +54,11 @@ it('a policy of legs and wheels from another project is imported, signed, and st
   });
   const verified = await robot.order('policy', 'verify', unsigned, '--json');
   expect(lastLine(verified)).toMatchObject({ ok: false, reasons: [expect.stringMatching(/^files: manifest.sig/)] });
-  expect(lastLine(await robot.order('policy', 'verify', signed, '--json'))).toMatchObject({ ok: true, id: ID, reasons: [] });
+  expect(lastLine(await robot.order('policy', 'verify', signed, '--json'))).toMatchObject({
+    ok: true,
+    id: ID,
+    reasons: [],
+  });
 
   const rows = await robot.collectRows();
   await robot.stand(mode);

@@ -9,6 +9,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   collecting: async () => (await import('./collecting.ts')).collecting,
   codec: async () => (await import('./codec.ts')).codec,
   estop: async () => (await import('./estop.ts')).estop,
+  fleet: async () => (await import('./fleet.ts')).fleet,
   training: async () => (await import('./training.ts')).training,
   simulation: async () => (await import('./simulation.ts')).simulation,
   recording: async () => (await import('./recording.ts')).recording,

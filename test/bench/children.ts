@@ -53,7 +53,9 @@ export class Belongings {
 }
 
 /** A mosquitto of its own on this machine. @returns its address */
-export async function mosquitto(belongings: Belongings): Promise<string> {
+export const mosquitto = async (belongings: Belongings): Promise<string> => (await startMosquitto(belongings)).url;
+
+export async function startMosquitto(belongings: Belongings): Promise<{ url: string; pid: number | undefined }> {
   const port = await freePort();
   const config = join(belongings.folder(), 'mosquitto.conf');
   const lines = [
@@ -70,7 +72,7 @@ export async function mosquitto(belongings: Belongings): Promise<string> {
   const problem = once(child, 'error').then(([error]) => Promise.reject(error));
   await Promise.race([problem, until('the broker listens', () => answers(port))]);
   problem.catch(() => {});
-  return `mqtt://127.0.0.1:${port}`;
+  return { url: `mqtt://127.0.0.1:${port}`, pid: child.pid };
 }
 
 /** The next message of a child that is so. */

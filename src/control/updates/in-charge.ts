@@ -10,7 +10,7 @@ import type { PolicyUpdatesParts } from './parts.ts';
 import type { QuietMoments } from './quiet.ts';
 import type { Shadowing } from './shadowing.ts';
 import * as versions from './slots.ts';
-import { GuardTally, Trial } from './trial.ts';
+import { GuardTally, Trial, UsualLean } from './trial.ts';
 import type { Vetting } from './vetting.ts';
 
 export interface InChargeParts
@@ -29,6 +29,7 @@ export class InCharge {
   readonly #parts: InChargeParts;
   readonly #ledger: Ledger;
   readonly #tally = new GuardTally();
+  readonly #lean = new UsualLean();
   /** policies that can run at once: the active ones, and those before them */
   readonly #opened: Map<string, PolicyRunner>;
   #activating = false;
@@ -51,8 +52,9 @@ export class InCharge {
 
   /** A command has gone out. */
   frame(tick: Actuated): void {
-    this.#tally.frame(tick);
     this.#watchTrial(tick);
+    this.#tally.frame(tick);
+    this.#lean.frame(tick);
   }
 
   #watchTrial(tick: Actuated): void {
@@ -147,6 +149,7 @@ export class InCharge {
       hash: policy.hash,
       wanted: config.policyUpdates.trialSeconds,
       limitedBefore: this.#tally.share(before?.hash),
+      leanBefore: this.#lean.value,
       robot,
     });
     policies.set(id, policy);

@@ -17,6 +17,28 @@ const FREE_FRAMES = 10;
 /** How many latest frames count most for what is usual: half a minute at 200 Hz. */
 const USUAL_FRAMES = 6000;
 
+/** Fewer running frames say nothing of what is usual: five seconds at 200 Hz. */
+const LEAST_FRAMES = 1000;
+/** What counts as usual lean at most, of `limits.fallTilt`: a mount that is more askew is to be mended and not got used to. */
+const MOST_USUAL = 2 / 3;
+
+/** How the robot leans in the mean while it runs: what its load, and the mount of its IMU, make of upright [rad]. */
+export class UsualLean {
+  #frames = 0;
+  #mean = 0;
+
+  frame({ robotState, state: { pitch } }: Pick<TrialFrame, 'robotState' | 'state'>): void {
+    if (robotState !== 'running' || !Number.isFinite(pitch)) return;
+    this.#frames = Math.min(this.#frames + 1, USUAL_FRAMES);
+    this.#mean += (pitch - this.#mean) / this.#frames;
+  }
+
+  /** 0 until enough was seen. */
+  get value(): number {
+    return this.#frames < LEAST_FRAMES ? 0 : this.#mean;
+  }
+}
+
 /** How often the guard acts on what a policy asks for, in the long run. */
 export class GuardTally {
   readonly #shares = new Map<bigint, { frames: number; limited: number }>();
@@ -45,6 +67,8 @@ export interface TrialOptions {
   readonly wanted: number;
   /** share of frames on which the guard acted on the one before */
   readonly limitedBefore: number;
+  /** `UsualLean` before it took over [rad] */
+  readonly leanBefore: number;
   readonly robot: Robot;
 }
 
@@ -55,6 +79,8 @@ export interface TrialOptions {
 export class Trial {
   readonly id: string;
   readonly #options: TrialOptions;
+  /** pitch that is upright, for all that is known [rad] */
+  readonly #upright: number;
   #seconds = 0;
   #frames = 0;
   #limited = 0;
@@ -64,6 +90,8 @@ export class Trial {
   constructor(options: TrialOptions) {
     this.id = options.id;
     this.#options = options;
+    const most = MOST_USUAL * options.robot.limits.fallTilt;
+    this.#upright = Math.min(most, Math.max(-most, options.leanBefore));
   }
 
   get report(): TrialReport {
@@ -96,7 +124,7 @@ export class Trial {
     if ((frame.conditions & conditionBit('overrun')) !== 0n) return 'failsafe: overrun';
     const { fallTilt, fallHorizon } = robot.limits;
     // Where it will be by the time that the robot has fallen by a factor of e; from here the one before can still catch it.
-    const lean = Math.abs(frame.state.pitch + frame.state.pitchRate * fallHorizon);
+    const lean = Math.abs(frame.state.pitch - this.#upright + frame.state.pitchRate * fallHorizon);
     if (!(lean <= fallTilt)) return `lean: the robot is falling (${lean.toFixed(2)} rad, limit ${fallTilt} rad)`;
     this.#seconds += frame.dtUs / 1e6;
     this.#frames += 1;

@@ -143,7 +143,8 @@ const vectors =
 
 function positive(value: string): number | Unfit {
   const found = number(value.trim());
-  return Number.isFinite(found) && found > 0 ? found : new Unfit('is no number above 0');
+  // Times, rates and counts; beyond these, what follows of them is no number any more.
+  return found >= 1e-6 && found <= 1e6 ? found : new Unfit('is no number from 1e-6 to 1e6');
 }
 
 const text = (value: string): string => value;

@@ -59,6 +59,8 @@ export class SerialLink {
   #watchdog: NodeJS.Timeout | undefined;
   /** whole watchdog periods without a byte; -1 right after one */
   #silentFor = 0;
+  /** outlives the port: what comes first after it was opened again ends the silence */
+  #toldSilent = false;
   #stopped = true;
 
   constructor(options: LinkOptions) {
@@ -109,8 +111,11 @@ export class SerialLink {
     port.on('data', (bytes: Buffer) => {
       // A port that was given up may still have something to say.
       if (this.#port !== port) return;
-      if (this.#silentFor > 0) this.silent$.next(false);
       this.#silentFor = -1;
+      if (this.#toldSilent) {
+        this.#toldSilent = false;
+        this.silent$.next(false);
+      }
       this.health.bytesIn += bytes.length;
       this.chunks$.next({ bytes, arrivedNs: this.#options.now() });
     });
@@ -132,7 +137,10 @@ export class SerialLink {
     this.#silentFor = -1;
     this.#watchdog = setInterval(() => {
       this.#silentFor += 1;
-      if (this.#silentFor === 1) this.silent$.next(true);
+      if (this.#silentFor === 1 && !this.#toldSilent) {
+        this.#toldSilent = true;
+        this.silent$.next(true);
+      }
       if (this.#silentFor < REOPEN_AFTER || !this.#port) return;
       this.health.silences += 1;
       const dead = this.#port;

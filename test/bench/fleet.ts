@@ -42,7 +42,8 @@ interface Fleet {
 
 /**
  * What a robot more costs one mosquitto and one trainer: fleets of several sizes, each robot with its connections, state, telemetry at
- * 20 Hz and an upload at the rate at which it records.
+ * 20 Hz, and recordings to upload at the rate at which it makes them. The trainer takes a few segments at a time: with more robots than
+ * that, uploads together do not grow, and their robots wait.
  */
 export async function fleet(): Promise<object> {
   const fleets: Fleet[] = [];

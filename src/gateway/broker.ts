@@ -2,7 +2,8 @@ import { type ISubscriptionMap, type MqttClient, connect as mqttConnect } from '
 import { BehaviorSubject, type Observable } from 'rxjs';
 import { messageOf } from '../errors.ts';
 import { BrokerBackoff } from '../messages/broker-backoff.ts';
-import { type BrokerAccess, LEAST_TLS } from '../messages/broker-config.ts';
+import { clientOptions } from '../messages/broker-client.ts';
+import type { BrokerAccess } from '../messages/broker-config.ts';
 import { brokerTrouble } from '../messages/broker-trouble.ts';
 import {
   type CommandResponse,
@@ -196,24 +197,10 @@ export class Broker {
     let client: MqttClient;
     try {
       this.#access = this.#options.renewed?.() ?? this.#access;
-      const { url, username, password, ca, cert, key } = this.#access;
-      client = mqttConnect(url, {
-        protocolVersion: 5,
+      client = mqttConnect(this.#access.url, {
+        ...clientOptions(this.#access),
         clientId: `h2o-${robot}-gateway`,
-        clean: true,
         keepalive: 10,
-        connectTimeout: 10_000,
-        // Connecting again is ours, see above.
-        reconnectPeriod: 0,
-        queueQoSZero: false,
-        resubscribe: false,
-        timerVariant: 'native',
-        ...(username !== undefined && { username }),
-        ...(password !== undefined && { password }),
-        ...(ca !== undefined && { ca }),
-        ...(cert !== undefined && { cert }),
-        ...(key !== undefined && { key }),
-        ...LEAST_TLS,
         // Above the longest payload that is looked at, so that one too long is refused with a reason by us.
         properties: { receiveMaximum: 16, maximumPacketSize: LONGEST_PACKET },
         will: {

@@ -1,6 +1,7 @@
 import { type ISubscriptionMap, type MqttClient, connect as mqttConnect } from 'mqtt';
 import { messageOf } from '../errors.ts';
-import { type BrokerAccess, LEAST_TLS } from '../messages/broker-config.ts';
+import { clientOptions } from '../messages/broker-client.ts';
+import type { BrokerAccess } from '../messages/broker-config.ts';
 import { brokerTrouble } from '../messages/broker-trouble.ts';
 
 export interface Received {
@@ -140,25 +141,11 @@ export class TrainerConnection implements TrainerPort {
     let access: BrokerAccess;
     try {
       access = this.#options.access();
-      const { url, username, password, ca, cert, key } = access;
       const last = will?.();
-      client = mqttConnect(url, {
-        protocolVersion: 5,
+      client = mqttConnect(access.url, {
+        ...clientOptions(access),
         clientId,
-        clean: true,
         keepalive: 10,
-        connectTimeout: 10_000,
-        // Connecting again is ours, see above.
-        reconnectPeriod: 0,
-        queueQoSZero: false,
-        resubscribe: false,
-        timerVariant: 'native',
-        ...(username !== undefined && { username }),
-        ...(password !== undefined && { password }),
-        ...(ca !== undefined && { ca }),
-        ...(cert !== undefined && { cert }),
-        ...(key !== undefined && { key }),
-        ...LEAST_TLS,
         properties: { receiveMaximum: 16, maximumPacketSize: LONGEST_PACKET },
         ...(last && { will: { topic: last.topic, payload: Buffer.from(last.payload), qos: 1, retain: true } }),
       });

@@ -1,7 +1,8 @@
 import { type ISubscriptionMap, type MqttClient, connect as mqttConnect } from 'mqtt';
 import { messageOf } from '../../errors.ts';
 import { BrokerBackoff } from '../broker-backoff.ts';
-import { type BrokerAccess, LEAST_TLS } from '../broker-config.ts';
+import { clientOptions } from '../broker-client.ts';
+import type { BrokerAccess } from '../broker-config.ts';
 import { brokerTrouble } from '../broker-trouble.ts';
 
 /** What came in. */
@@ -166,24 +167,10 @@ export class BulkConnection implements BulkPort {
     let client: MqttClient;
     try {
       this.#access = this.#options.renewed?.() ?? this.#access;
-      const { url, username, password, ca, cert, key } = this.#access;
-      client = mqttConnect(url, {
-        protocolVersion: 5,
+      client = mqttConnect(this.#access.url, {
+        ...clientOptions(this.#access),
         clientId,
-        clean: true,
         keepalive: 30,
-        connectTimeout: 10_000,
-        // Connecting again is ours, see above.
-        reconnectPeriod: 0,
-        queueQoSZero: false,
-        resubscribe: false,
-        timerVariant: 'native',
-        ...(username !== undefined && { username }),
-        ...(password !== undefined && { password }),
-        ...(ca !== undefined && { ca }),
-        ...(cert !== undefined && { cert }),
-        ...(key !== undefined && { key }),
-        ...LEAST_TLS,
         properties: { receiveMaximum: 16, maximumPacketSize: LONGEST_PACKET },
         ...(will && { will: { ...will, payload: Buffer.from(will.payload), qos: 1 } }),
       });
